@@ -28,7 +28,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise PlanError(f"There is no file '{path}'.", fixes=["Check the path."]) from None
     except OSError as cause:
-        raise PlanError(f"'{path}' cannot be read.", why=str(cause), fixes=["Check its permissions."]) from cause
+        raise PlanError(
+            f"'{path}' cannot be read.", why=str(cause), fixes=["Check its permissions."]
+        ) from cause
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
         raise PlanError(
             f"'{path}' is not valid TOML.", why=str(cause), fixes=["Correct the line named above."]

@@ -16,7 +16,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     near = difflib.get_close_matches(name, names, n=1)
     fix = f"Did you mean '{near[0]}'?" if near else f"Choose one of: {', '.join(names)}."
     return UnknownNameError(
-        f"There is no {kind} called '{name}'.", why=f"Known {kind} names are: {', '.join(names)}.", fixes=[fix]
+        f"There is no {kind} called '{name}'.",
+        why=f"Known {kind} names are: {', '.join(names)}.",
+        fixes=[fix],
     )
 
 

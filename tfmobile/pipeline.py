@@ -1,0 +1,308 @@
+"""The Python API: one function a command, each with the command's name and options. Reads top to bottom like the line.
+
+load → rewrite → convert → calibrate → quantize → load test → compare → evaluate → benchmark → report
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfmobile.artifacts import Evaluation, Latency, NamedModel, Report, SourceModel
+from tfmobile.errors import UsageError
+from tfmobile.plan import Plan, make_plan
+from tfmobile.progress import Progress, silent
+from tfmobile.steps import measured
+from tfmobile.steps import model as model_steps
+from tfmobile.steps import quantized as quantized_steps
+from tfmobile.steps.choices import check_choices, check_data, need_data, need_model
+from tfmobile.steps.context import VERIFY_SAMPLES, Context, data_key, input_facts, some_feeds
+from tfmobile.steps.opening import card_preprocessing, open_model
+from tfmobile.steps.results import publish_report
+from tfmobile.workspace import Workspace, write_file
+
+if TYPE_CHECKING:
+    from tfmobile.inspection import GraphInspection, TFLiteInspection
+    from tfmobile.quantization.recipe import Recipe
+    from tfmobile.targets import Target
+
+
+def optimize(
+    model: str | Path | None = None,
+    *,
+    config: str | None = None,
+    recipe: str | None = None,
+    target: str | None = None,
+    data: str | None = None,
+    calibrate_with: str | None = None,
+    out: str | None = None,
+    io: str | None = None,
+    passes: Sequence[str] = (),
+    format: str | None = None,
+    signature: str | None = None,
+    tags: Sequence[str] = (),
+    input: Sequence[str] = (),
+    output: Sequence[str] = (),
+    input_shape: Sequence[str] = (),
+    graph: str | None = None,
+    trust: bool = False,
+    labels: str | None = None,
+    label_offset: int | None = None,
+    limit: int | None = None,
+    x_key: str | None = None,
+    y_key: str | None = None,
+    resize: str | Sequence[int] | None = None,
+    central_crop: float | None = None,
+    mean: str | float | Sequence[float] | None = None,
+    std: str | float | Sequence[float] | None = None,
+    color: str | None = None,
+    layout: str | None = None,
+    task: str | None = None,
+    metric: str | None = None,
+    workers: int | None = None,
+    threads: Sequence[int] = (),
+    xnnpack: str | None = None,
+    time_budget: float | None = None,
+    evaluate: bool = True,
+    benchmark: bool = True,
+    fresh: bool = False,
+    progress: Progress = silent,
+) -> Report:
+    """Turn a trained model into a proven .tflite: the whole line, written to the folder ``out``.
+
+    Every option can stand in tfmobile.toml. Raises the errors of every stage (see ``tfmobile.errors``); when it raises,
+    earlier results in ``out`` are left as they were.
+    """
+    plan = make_plan(config, locals())
+    recipe_, target_ = check_choices(plan)
+    check_data(plan, recipe_)
+    with Workspace(Path(plan.optimize.out)) as workspace:
+        if fresh:
+            workspace.forget()
+        context = Context(plan, workspace, progress, trust)
+        source, loaded = model_steps.load(context)
+        inputs = input_facts(source)
+        calibration_path = plan.calibration_path
+        feeds = some_feeds(plan, calibration_path, inputs, VERIFY_SAMPLES)
+        feeds_key = {"samples": data_key(plan, calibration_path), "count": VERIFY_SAMPLES}
+
+        prepared = model_steps.prepare(context, source, loaded, feeds, feeds_key)
+        calibration, ranges_key = None, None
+        if recipe_.needs_calibration:
+            calibration, calibrated = quantized_steps.calibrate(
+                context, recipe_, prepared.floating, inputs, prepared.key
+            )
+            ranges_key = calibrated.key
+        content, made = quantized_steps.quantize(
+            context, recipe_, prepared.floating, calibration, plan.optimize.io, [prepared.key, ranges_key]
+        )
+        description = f"{source.summary}; recipe {recipe_.name}, made by tfmobile"
+        content, finished = quantized_steps.add_metadata(
+            context, content, Path(source.path).stem, description, made.key
+        )
+
+        feeds = feeds or quantized_steps.stand_in_feeds(context, inputs, VERIFY_SAMPLES)
+        load_test = quantized_steps.load_test(context, content, feeds, finished.key)
+        models_key = [prepared.key, finished.key, feeds_key]
+        differences = model_steps.compare(context, source, prepared.floating, content, feeds, models_key)
+        layer_errors = quantized_steps.layer_errors(context, prepared.floating, content, feeds, models_key)
+
+        models = [NamedModel("original", prepared.original), NamedModel("optimized", content)]
+        evaluation = latency = None
+        if evaluate and plan.data.data:
+            evaluation = measured.evaluate(context, models, plan.data.data)
+        else:
+            context.note(_not_evaluated(evaluate))
+        if benchmark:
+            latency = measured.benchmark(context, models, feeds, source.graph, loaded.key)
+        else:
+            context.note("Latency was not measured (--no-benchmark).")
+        return publish_report(
+            context,
+            source=source,
+            recipe=recipe_,
+            target=target_,
+            prepared=prepared,
+            calibration=calibration,
+            content=content,
+            load_test=load_test,
+            differences=differences,
+            layer_errors=layer_errors,
+            evaluation=evaluation,
+            latency=latency,
+            created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        )
+
+
+def _not_evaluated(wanted: bool) -> str:
+    if not wanted:
+        return "Accuracy was not measured (--no-evaluate)."
+    return "Accuracy was not measured: no evaluation data was given (--data)."
+
+
+def inspect(
+    model: str | Path,
+    *,
+    format: str | None = None,
+    signature: str | None = None,
+    tags: Sequence[str] = (),
+    input: Sequence[str] = (),
+    output: Sequence[str] = (),
+    input_shape: Sequence[str] = (),
+    graph: str | None = None,
+    trust: bool = False,
+) -> GraphInspection | TFLiteInspection:
+    """What is in a model: format, signatures, operators, parameters, MACs, size by layer. A .tflite needs no TensorFlow."""
+    from tfmobile.inspection import inspect_graph, inspect_tflite
+
+    plan = make_plan(None, locals(), discover=False)
+    source = _load(plan, trust)
+    if source.tflite is not None:
+        return inspect_tflite(source.tflite, Path(source.path).name)
+    return inspect_graph(source)
+
+
+def freeze(
+    model: str | Path,
+    *,
+    out: str | Path = "frozen.pb",
+    format: str | None = None,
+    signature: str | None = None,
+    tags: Sequence[str] = (),
+    input: Sequence[str] = (),
+    output: Sequence[str] = (),
+    input_shape: Sequence[str] = (),
+    graph: str | None = None,
+    trust: bool = False,
+) -> SourceModel:
+    """Any TensorFlow model to one frozen GraphDef file ``out``: variables are constants, training machinery is gone."""
+    from tfmobile.graph.graphdef import serialize
+
+    plan = make_plan(None, {key: value for key, value in locals().items() if key != "out"}, discover=False)
+    source = _load(plan, trust)
+    if source.graph is None:
+        raise UsageError(
+            f"'{source.path}' is a .tflite, which is frozen already.",
+            why="freeze makes a GraphDef from a TensorFlow model.",
+            fixes=[f"tfmobile optimize {source.path}"],
+        )
+    write_file(Path(out), serialize(source.graph))
+    return source
+
+
+def evaluate(
+    model: str | Path,
+    *,
+    data: str | None = None,
+    against: str | None = None,
+    config: str | None = None,
+    labels: str | None = None,
+    label_offset: int | None = None,
+    limit: int | None = None,
+    x_key: str | None = None,
+    y_key: str | None = None,
+    resize: str | Sequence[int] | None = None,
+    central_crop: float | None = None,
+    mean: str | float | Sequence[float] | None = None,
+    std: str | float | Sequence[float] | None = None,
+    color: str | None = None,
+    layout: str | None = None,
+    task: str | None = None,
+    metric: str | None = None,
+    workers: int | None = None,
+    trust: bool = False,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Accuracy of a model on ``data``, with confidence; paired with the model ``against``, when given.
+
+    A .tflite needs no TensorFlow. Beside the card.json of its run, its preprocessing is taken from there unless given.
+    """
+    from tfmobile.evaluation import evaluate as run_evaluation
+
+    plan = card_preprocessing(make_plan(config, locals()))
+    need_model(plan)
+    if plan.data.data is None:
+        raise UsageError(
+            "No data was named.", why="evaluate needs samples.", fixes=["tfmobile evaluate MODEL --data DIR"]
+        )
+    need_data(plan.data.data)
+    models = [open_model(against, plan, trust)] if against else []
+    models.append(open_model(str(plan.model.path), plan, trust))
+    return run_evaluation(
+        models,
+        plan.data_spec(plan.data.data),
+        task=plan.evaluate.task,
+        metric=plan.evaluate.metric,
+        workers=plan.evaluate.workers,
+        progress=progress,
+    )
+
+
+def benchmark(
+    model: str | Path,
+    *,
+    against: str | None = None,
+    data: str | None = None,
+    config: str | None = None,
+    resize: str | Sequence[int] | None = None,
+    central_crop: float | None = None,
+    mean: str | float | Sequence[float] | None = None,
+    std: str | float | Sequence[float] | None = None,
+    color: str | None = None,
+    layout: str | None = None,
+    threads: Sequence[int] = (),
+    xnnpack: str | None = None,
+    time_budget: float | None = None,
+    trust: bool = False,
+    progress: Progress = silent,
+) -> Latency:
+    """Latency and memory of a model on this machine; interleaved with the model ``against``, with their ratio.
+
+    Fed with samples of ``data``, else with random inputs. A .tflite needs no TensorFlow.
+    """
+    from tfmobile.runtime import describe
+
+    plan = card_preprocessing(make_plan(config, locals()))
+    need_model(plan)
+    need_data(plan.data.data)
+    models = [open_model(against, plan, trust)] if against else []
+    models.append(open_model(str(plan.model.path), plan, trust))
+    inputs = describe(models[-1].content).inputs
+    feeds = some_feeds(plan, plan.data.data, inputs, VERIFY_SAMPLES)
+    return measured.run_benchmark(models, feeds, None, plan.benchmark, progress)
+
+
+def recipes() -> tuple[Recipe, ...]:
+    """The quantization recipes, by name."""
+    from tfmobile.quantization import recipe, recipe_names
+
+    return tuple(recipe(name) for name in recipe_names())
+
+
+def targets() -> tuple[Target, ...]:
+    """The targets, by name."""
+    from tfmobile.targets import target, target_names
+
+    return tuple(target(name) for name in target_names())
+
+
+def _load(plan: Plan, trust: bool) -> SourceModel:
+    from tfmobile.loading import load
+
+    options = plan.model
+    return load(
+        need_model(plan),
+        format=options.format,
+        signature=options.signature,
+        tags=options.tags,
+        input=options.input,
+        output=options.output,
+        input_shape=options.input_shape,
+        graph=options.graph,
+        trust=trust,
+    )
+
+
+__all__ = ["benchmark", "evaluate", "freeze", "inspect", "optimize", "recipes", "targets"]

@@ -1,0 +1,85 @@
+"""What every step needs: the plan, the workspace, and where to tell progress and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tfmobile.artifacts import SourceModel, TensorFact
+from tfmobile.fingerprint import of_data, versions
+from tfmobile.graph.model import Array
+from tfmobile.plan import Plan
+from tfmobile.progress import Progress
+from tfmobile.workspace import Product, Step, Workspace
+
+VERIFY_SAMPLES = 4
+"""How many samples each rewrite and conversion is verified on."""
+
+
+@dataclass
+class Context:
+    """One run. ``notes`` collects what the user has to know: guesses, what was not done, what was not measured."""
+
+    plan: Plan
+    workspace: Workspace
+    progress: Progress
+    trust: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def step(
+        self, name: str, options: Mapping[str, Any], compute: Callable[[], Product], *, cache: bool = True
+    ) -> Step:
+        """A workspace step that also depends on the versions of what computes."""
+        self.progress(name, 0, None)
+        done = self.workspace.step(name, {**options, "versions": versions()}, compute, cache=cache)
+        self.progress(name, 1, 1)
+        return done
+
+    def note(self, *sentences: str) -> None:
+        self.notes.extend(sentence for sentence in sentences if sentence not in self.notes)
+
+
+def data_key(plan: Plan, path: str | None) -> Mapping[str, Any]:
+    """What identifies the samples at ``path`` as this plan reads them."""
+    from tfmobile.codec import encode
+
+    if path is None or path == "random":
+        return {"data": path}
+    labels = plan.data.labels
+    return {
+        "data": path,
+        "content": of_data(path),
+        "labels": of_data(labels) if labels and Path(labels).exists() else labels,
+        "spec": encode(plan.data_spec(path)),
+    }
+
+
+def input_facts(source: SourceModel) -> tuple[TensorFact, ...]:
+    """The model's inputs, by key, with fixed shapes."""
+    if source.graph is None:
+        from tfmobile.runtime import describe
+
+        assert source.tflite is not None
+        return describe(source.tflite).inputs
+    return tuple(
+        TensorFact(spec.key, tuple(dim or 1 for dim in spec.shape or ()), spec.dtype)
+        for spec in source.graph.inputs
+    )
+
+
+def some_feeds(
+    plan: Plan, path: str | None, inputs: tuple[TensorFact, ...], count: int
+) -> list[dict[str, Array]]:
+    """The first ``count`` preprocessed samples at ``path``; none without data."""
+    from tfmobile.datasets import feed, open_dataset
+
+    if path is None or path == "random":
+        return []
+    found: list[dict[str, Array]] = []
+    for _, sample in open_dataset(plan.data_spec(path)).iterate():
+        found.append(feed(sample, plan.preprocessing, inputs))
+        if len(found) == count:
+            break
+    return found

@@ -1,0 +1,67 @@
+"""Open a model for measuring: a .tflite as it is, any other format converted to a float .tflite first."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from tfmobile.artifacts import NamedModel
+from tfmobile.codec import decode
+from tfmobile.datasets.spec import Preprocessing
+from tfmobile.plan import Plan
+from tfmobile.workspace import sha256
+
+
+def open_model(path: str, plan: Plan, trust: bool) -> NamedModel:
+    """The model at ``path`` by its file name; raises the errors of loading and conversion."""
+    from tfmobile.loading import load
+
+    own = path == plan.model.path
+    options = plan.model if own else dataclasses.replace(plan.model, format=None, graph=None)
+    source = load(
+        path,
+        format=options.format,
+        signature=options.signature if own else None,
+        tags=options.tags if own else (),
+        input=options.input if own else (),
+        output=options.output if own else (),
+        input_shape=options.input_shape,
+        graph=options.graph,
+        trust=trust,
+    )
+    if source.tflite is not None:
+        return NamedModel(_name(path), source.tflite)
+    from tfmobile.conversion import convert
+
+    assert source.graph is not None
+    return NamedModel(_name(path), convert(source.graph))
+
+
+def card_preprocessing(plan: Plan) -> Plan:
+    """Take the preprocessing from the card.json beside the model, when that card is of this very file and none was given."""
+    if plan.preprocessing != Preprocessing() or plan.model.path is None:
+        return plan
+    model, card = Path(plan.model.path), Path(plan.model.path).with_name("card.json")
+    if model.suffix != ".tflite" or not card.is_file() or not model.is_file():
+        return plan
+    try:
+        facts = json.loads(card.read_text(encoding="utf-8"))
+        if facts["model"]["sha256"] != sha256(model.read_bytes()):
+            return plan
+        found = decode(
+            Preprocessing, {key: value for key, value in facts["preprocessing"].items() if key != "summary"}
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return plan
+    return dataclasses.replace(plan, preprocessing=found)
+
+
+def _name(path: str) -> str:
+    """The file's name, or with its folder's where the name alone says little."""
+    found = Path(path)
+    return (
+        f"{found.parent.name}/{found.name}"
+        if found.name == "model.tflite" and found.parent.name
+        else found.name
+    )
