@@ -1,8 +1,8 @@
-"""Work in a child process, because a bad .tflite can crash or hang the runtime: the crash becomes an error with a reason.
+"""Work in a child process: a bad .tflite can crash or hang the runtime, and that becomes an error with a reason.
 
 A worker module ends with ``if __name__ == "__main__": child.serve(handler)``; the parent says
-``child.call("tfmobile.x.worker", request)``. Both sides meet in a temporary folder: a JSON request and answer, raw files, and
-arrays as .npy inside one uncompressed zip, which both sides stream.
+``child.call("tfmobile.x.worker", request)``. Both sides meet in a temporary folder: a JSON request and answer,
+raw files, and arrays as .npy inside one uncompressed zip, which both sides stream.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ from tfmobile.graph.model import Array
 Sets = Iterable[Mapping[str, Array]]
 
 # The child gets the parent's import path as it is; ``python -m`` would put the working folder first.
-_BOOT = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); import runpy; runpy.run_module(sys.argv[1], run_name='__main__')"
+_BOOT = (
+    "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); "
+    "import runpy; runpy.run_module(sys.argv[1], run_name='__main__')"
+)
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ def call(
 ) -> Answer:
     """Run ``module`` in a child and return its answer. ``what`` starts the sentence when it crashes.
 
-    Raises the TfmobileError the worker raised, VerificationError when it crashes or does not end within ``timeout_s``
-    seconds, and ToolError when it cannot be started or fails in another way.
+    Raises the TfmobileError the worker raised, VerificationError when it crashes or does not end within
+    ``timeout_s`` seconds, and ToolError when it cannot be started or fails in another way.
     """
     with _folder() as folder:
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
@@ -101,18 +104,14 @@ def command(module: str, folder: Path) -> list[str]:
 
 def _wait(module: str, folder: Path, timeout_s: float, what: str) -> int:
     with (folder / "stderr").open("wb") as log:
-        process = subprocess.Popen(
-            command(module, folder), stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command(module, folder), stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
         try:
             return process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise VerificationError(
                 f"{what} did not finish within {timeout_s:g} seconds and was stopped.",
                 why=tail(folder / "stderr") or "The runtime gave no message.",
-                fixes=[
-                    "Try again with more time (--timeout), or with a smaller model to see whether it hangs."
-                ],
+                fixes=["Try again with more time (--timeout), or with a smaller model to see whether it hangs."],
             ) from None
         finally:
             if process.poll() is None:
@@ -160,11 +159,7 @@ def rebuild(error: Mapping[str, Any]) -> TfmobileError:
 
 def tail(path: Path, lines: int = 6) -> str:
     """The last lines of a log, as one line of text."""
-    kept = [
-        line.strip()
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
-        if line.strip()
-    ]
+    kept = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return " | ".join(kept[-lines:])[-800:]
 
 
@@ -187,8 +182,8 @@ def serve(handler: Callable[[Job], Answer]) -> None:
 
 
 def _end_with_parent() -> None:
-    # The parent holds the other end of this pipe open and never writes: it ends when the parent does, even by SIGKILL.
-    sys.stdin.buffer.read()
+    # The parent holds the other end of this pipe and never writes: it ends when the parent does, even by SIGKILL.
+    os.read(0, 1)
     os._exit(1)
 
 

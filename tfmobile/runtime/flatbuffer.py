@@ -1,11 +1,12 @@
 """The .tflite file format (a flatbuffer, schema version 3) as plain objects, without TensorFlow.
 
-The object classes (``ModelT``, ``TensorT`` …) are the ones generated from the schema, which ai-edge-litert and TensorFlow
-both ship. https://github.com/google-ai-edge/LiteRT/blob/main/tflite/converter/schema/schema.fbs
+The object classes (``ModelT``, ``TensorT`` …) are the ones generated from the schema, which ai-edge-litert and
+TensorFlow both ship. https://github.com/google-ai-edge/LiteRT/blob/main/tflite/converter/schema/schema.fbs
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 from collections.abc import Mapping
@@ -19,9 +20,6 @@ from tfmobile.graph.model import Array
 IDENTIFIER = b"TFL3"
 SCHEMAS = ("ai_edge_litert.schema_py_generated", "tensorflow.lite.python.schema_py_generated")
 MAIN_SIGNATURE = "serving_default"
-
-# TensorType of the schema by numpy's name; the ones numpy does not have keep the schema's name in small letters.
-_DTYPES = {"resource": "resource", "variant": "variant", "string": "string"}
 
 
 def schema() -> Any:
@@ -41,7 +39,7 @@ def schema() -> Any:
 
 
 def read(content: bytes) -> Any:
-    """The file as a ``ModelT``: lists of objects, buffer data as uint8 arrays that share memory with ``content``.
+    """The file as a ``ModelT``: lists of objects; buffer data are uint8 arrays that share its memory.
 
     Raises ModelError for anything that is not a whole .tflite.
     """
@@ -91,7 +89,7 @@ def damaged(why: str) -> ModelError:
 
 
 def _inline_buffers(model: Any, content: bytes) -> None:
-    """Files above 2 GB, and some below, keep buffers behind the flatbuffer: offset and size from the start of the file."""
+    """Files above 2 GB, and some below, keep buffers behind the flatbuffer, by offset in the file and size."""
     for buffer in model.buffers or ():
         offset, size = getattr(buffer, "offset", 0), getattr(buffer, "size", 0)
         if offset > 1:
@@ -131,15 +129,15 @@ def text(value: Any) -> str:
 
 
 def dtype_name(tensor_type: int) -> str:
-    """The name of a TensorType: numpy's where there is one (float32, int8, bool), else in small letters (int4, string)."""
-    for name, value in vars(schema().TensorType).items():
-        if value == tensor_type and not name.startswith("_"):
-            return name.lower()
-    raise damaged(f"tensor type {tensor_type} does not exist")
+    """The name of a TensorType: numpy's where there is one (float32, bool), else in small letters (int4)."""
+    try:
+        return _names("TensorType")[tensor_type].lower()
+    except KeyError:
+        raise damaged(f"tensor type {tensor_type} does not exist") from None
 
 
 def tensor_data(model: Any, tensor: Any) -> Array | None:
-    """The constant value of a tensor in its shape, read-only; None when it is computed. int4 stays packed, one axis."""
+    """The constant value of a tensor in its shape, None when it is computed. int4 stays packed, on one axis."""
     data = model.buffers[tensor.buffer].data
     if data is None or len(data) == 0:
         return None
@@ -165,16 +163,17 @@ def op_name(model: Any, operator: Any) -> str:
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     if number == schema().BuiltinOperator.CUSTOM:
         return text(code.customCode) or "CUSTOM"
-    return _builtin_names().get(number, f"BUILTIN_{number}")
+    return _names("BuiltinOperator").get(number, f"BUILTIN_{number}")
 
 
-def _builtin_names() -> dict[int, str]:
-    names = vars(schema().BuiltinOperator).items()
-    return {value: name for name, value in names if not name.startswith("_")}
+@functools.cache
+def _names(enumeration: str) -> dict[int, str]:
+    members = vars(getattr(schema(), enumeration)).items()
+    return {value: name for name, value in members if not name.startswith("_")}
 
 
 def signatures(model: Any) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
-    """Signature key → (input key → tensor index, output key → tensor index) for signatures of the main subgraph."""
+    """Signature key → (inputs, outputs), each key → tensor index, for signatures of the main subgraph."""
     found: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
     for signature in model.signatureDefs or ():
         if signature.subgraphIndex == 0:

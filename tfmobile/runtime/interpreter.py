@@ -1,7 +1,7 @@
 """The one door to a TFLite runtime: ai-edge-litert, else tflite-runtime, else the one inside TensorFlow.
 
-Everything here runs in the calling process: a broken model can take it down with it. Give a file that nobody has tried yet
-to ``tfmobile.runtime.load_test`` first, which uses a child process.
+Everything here runs in the calling process: a broken model can take it down with it. Give a file that nobody has
+tried yet to ``tfmobile.runtime.load_test`` first, which uses a child process.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def runtime_name_version() -> str:
 def quantize(values: Array, scale: float, zero_point: int, dtype: str) -> Array:
     """Real values to integers of ``dtype``: round(x / scale) + zero_point, clipped; halves away from zero.
 
-    That is the rounding of the runtime's QUANTIZE kernel. It matters: pixels scaled to −1…1 fall exactly on halves.
+    That is the rounding of the runtime's QUANTIZE kernel. It matters: pixels scaled to −1…1 fall on halves.
     """
     kind = np.iinfo(dtype)
     scaled = np.asarray(values, np.float32) / np.float32(scale)
@@ -76,26 +76,29 @@ def dequantize(values: Array, scale: float, zero_point: int) -> Array:
 class Interpreter:
     """A loaded model with its tensors allocated, for one thread of the caller.
 
-    ``inputs`` and ``outputs`` are keyed by the key of the signature when the model has one, else by tensor name. ``raw``
-    is the runtime's own object, for what is not here.
+    ``inputs`` and ``outputs`` are keyed by the key of the signature when the model has one, else by tensor name.
+    ``raw`` is the runtime's own object, for what is not here.
     """
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw
         self._inputs = {name: dict(detail) for name, detail in _keyed(raw, "inputs").items()}
         self._outputs = {name: dict(detail) for name, detail in _keyed(raw, "outputs").items()}
-        self.inputs: dict[str, TensorFact] = {key: fact(detail) for key, detail in self._inputs.items()}
-        self.outputs: dict[str, TensorFact] = {key: fact(detail) for key, detail in self._outputs.items()}
+        self.inputs: dict[str, TensorFact] = {key: fact(detail, key) for key, detail in self._inputs.items()}
+        self.outputs: dict[str, TensorFact] = {key: fact(detail, key) for key, detail in self._outputs.items()}
 
     def set_inputs(self, feed: Mapping[str, Array]) -> None:
-        """Copy ``feed`` (by input key) into the model. Real values are quantized for a quantized integer input;
-        an array that already has that integer type is taken as quantized. Raises DataError."""
+        """Copy ``feed`` (by input key) into the model. Raises DataError.
+
+        Real values are quantized for a quantized integer input; an array that already has that integer type is
+        taken as quantized.
+        """
         missing = [key for key in self.inputs if key not in feed]
         unknown = [key for key in feed if key not in self.inputs]
         if missing or unknown:
             raise DataError(
                 f"The sample does not name the model's inputs: {', '.join(missing or unknown)}.",
-                why=f"The model's inputs are {', '.join(self.inputs)}; the sample has {', '.join(feed) or 'none'}.",
+                why=f"The model has {', '.join(self.inputs)}; the sample has {', '.join(feed) or 'none'}.",
                 fixes=["Name the arrays like the inputs of the model."],
             )
         arrays = {key: np.asarray(feed[key]) for key in self.inputs}
@@ -110,15 +113,11 @@ class Interpreter:
             if tuple(array.shape) == tuple(detail["shape"]):
                 continue
             allowed = tuple(int(size) for size in detail.get("shape_signature", detail["shape"]))
-            if len(allowed) != array.ndim or any(
-                w not in (-1, f) for w, f in zip(allowed, array.shape, strict=True)
-            ):
+            if not _fits(tuple(array.shape), allowed):
                 raise DataError(
                     f"Input '{key}' has the wrong shape.",
                     why=f"Found {list(array.shape)}, the model wants {list(allowed)}.",
-                    fixes=[
-                        "Resize the data (--resize HxW), or convert the model for this shape (--input-shape)."
-                    ],
+                    fixes=["Resize the data (--resize HxW), or convert the model for this shape (--input-shape)."],
                 )
             self.raw.resize_tensor_input(detail["index"], list(array.shape))
             detail["shape"] = array.shape
@@ -134,10 +133,9 @@ class Interpreter:
             raise _broken("The model loads but does not run.", cause) from cause
 
     def get_outputs(self) -> dict[str, Array]:
-        """Copies of the outputs by key; quantized ones as real float32 values, integers without a scale as they are."""
+        """Copies of the outputs by key: real values for quantized ones, integers without a scale as they are."""
         return {
-            key: _decode(self.raw.get_tensor(self._outputs[key]["index"]), self.outputs[key])
-            for key in self.outputs
+            key: _decode(self.raw.get_tensor(self._outputs[key]["index"]), self.outputs[key]) for key in self.outputs
         }
 
     def run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
@@ -147,8 +145,10 @@ class Interpreter:
         return self.get_outputs()
 
     def tensors(self) -> dict[str, Array]:
-        """Every named tensor an operator of the main subgraph made, after ``invoke``, as real values, in execution
-        order. Needs ``preserve_all``. Names that repeat are the last one's."""
+        """Every named tensor that an operator of the main subgraph made in ``invoke``, as real values.
+
+        In execution order. Needs ``preserve_all``. Of tensors that share a name the last one is given.
+        """
         details = {int(detail["index"]): detail for detail in self.raw.get_tensor_details()}
         found: dict[str, Array] = {}
         for operation in self.raw._get_ops_details():
@@ -159,13 +159,13 @@ class Interpreter:
         return found
 
 
-def fact(detail: Mapping[str, Any]) -> TensorFact:
-    """One row of the runtime's tensor details as a TensorFact; a dimension that may be resized reads −1."""
+def fact(detail: Mapping[str, Any], key: str = "") -> TensorFact:
+    """One row of the runtime's tensor details as a TensorFact, named ``key``; a dimension that may change reads −1."""
     scale, zero_point = detail["quantization"]
     shape = detail.get("shape_signature", ())
     shape = shape if len(shape) else detail["shape"]
     return TensorFact(
-        name=str(detail["name"]),
+        name=key or str(detail["name"]),
         shape=tuple(int(size) for size in shape),
         dtype=np.dtype(detail["dtype"]).name if detail["dtype"] not in (bytes, np.bytes_) else "string",
         scale=float(scale),
@@ -178,18 +178,14 @@ def open_interpreter(
 ) -> Interpreter:
     """Load a .tflite (its bytes or its path) and allocate its tensors.
 
-    ``preserve_all`` keeps intermediate tensors readable and turns XNNPACK off. Raises ToolError without a runtime and
-    VerificationError when the model does not load.
+    ``preserve_all`` keeps intermediate tensors readable and turns XNNPACK off. Raises ToolError without a runtime
+    and VerificationError when the model does not load.
     """
     module = importlib.import_module(find_runtime()[1])
     options: dict[str, Any] = {"num_threads": threads, "experimental_preserve_all_tensors": preserve_all}
     if preserve_all or not xnnpack:
         options["experimental_op_resolver_type"] = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    source = (
-        {"model_content": bytes(model)}
-        if isinstance(model, (bytes, bytearray))
-        else {"model_path": str(model)}
-    )
+    source = {"model_content": bytes(model)} if isinstance(model, (bytes, bytearray)) else {"model_path": str(model)}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -208,10 +204,15 @@ def _keyed(raw: Any, side: str) -> dict[str, Any]:
     for name in names:
         keys = {key: int(index) for key, index in signatures[name][side].items()}
         if keys and set(keys.values()) == set(by_index):
-            # In the model's own order, so that "the first output" means the same with and without a signature.
+            # In the model's own order: "the first output" is the same with and without a signature.
             order = [int(detail["index"]) for detail in details]
             return {key: by_index[keys[key]] for key in sorted(keys, key=lambda one: order.index(keys[one]))}
     return {str(detail["name"]): detail for detail in details}
+
+
+def _fits(found: tuple[int, ...], allowed: tuple[int, ...]) -> bool:
+    """Whether a shape is allowed; −1 stands for any size."""
+    return len(found) == len(allowed) and all(w in (-1, f) for f, w in zip(found, allowed, strict=True))
 
 
 def _encode(array: Array, wanted: TensorFact) -> Array:
@@ -231,15 +232,9 @@ def _decode(array: Array, found: TensorFact) -> Array:
 def _broken(what: str, cause: BaseException) -> VerificationError:
     why = " ".join(str(cause).split())[:600]
     if "Select TensorFlow op" in why or "Flex" in why:
-        fixes = [
-            "Convert the model again without ops outside the TFLite builtins (see 'why' for their names)."
-        ]
+        fixes = ["Convert the model again without ops outside the TFLite builtins (see 'why' for their names)."]
     elif "custom op" in why or "Encountered unresolved" in why:
-        fixes = [
-            "The model needs custom operators this runtime does not have; use the runtime it was made for."
-        ]
+        fixes = ["The model needs custom operators this runtime does not have; use the runtime it was made for."]
     else:
-        fixes = [
-            "Check that the file is complete, and that the runtime is as new as the converter that wrote it."
-        ]
+        fixes = ["Check that the file is complete, and that the runtime is as new as the converter that wrote it."]
     return VerificationError(what, why=why, fixes=fixes)
