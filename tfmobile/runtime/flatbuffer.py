@@ -123,6 +123,11 @@ def _within(indices: Any, count: int, what: str, lowest: int = 0) -> None:
             raise damaged(f"{what} of number {index} is used, but there are {count}")
 
 
+def sequence(values: Any) -> list[Any]:
+    """A vector of the schema as a list; it is None when the file leaves it out."""
+    return [] if values is None else list(values)
+
+
 def text(value: Any) -> str:
     """A string of the schema, which reads as bytes, as str."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
