@@ -1,4 +1,4 @@
-"""The nouns that flow through the line. All frozen; numbers carry their unit in the name; no behaviour beyond reading."""
+"""The nouns that flow through the line. All frozen; numbers carry their unit in the name."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ class PassResult:
 class RewriteStep:
     """One pass, applied and verified against the original graph on ``samples`` sample inputs.
 
-    ``max_abs`` and ``max_rel`` are the largest difference over all outputs (``max_rel`` relative to the largest absolute
-    value of the output); None when it could not be measured, then ``reason`` says why. A refused pass left the graph alone.
+    ``max_abs`` and ``max_rel`` are the largest difference over all outputs (``max_rel`` relative to the largest
+    absolute value of the output); None when it could not be measured, then ``reason`` says why. A refused pass left
+    the graph alone.
     """
 
     name: str
@@ -267,7 +268,7 @@ class LatencyRow:
     interval: Interval
     init_ms: float
     peak_memory_bytes: int
-    """Peak resident memory of the child process that ran it; ``model_memory_bytes`` is the part due to the model."""
+    """Peak resident memory of the child that ran it; ``model_memory_bytes`` is the part due to the model."""
     model_memory_bytes: int
     converged: bool
     """False when the time budget ended before the interval of the median was narrow."""
@@ -276,7 +277,7 @@ class LatencyRow:
 
 @dataclass(frozen=True)
 class Ratio:
-    """``baseline`` median over ``name`` median: above 1 is faster. Measured interleaved, in the same run and setting."""
+    """``baseline`` median over ``name`` median: above 1 is faster. Measured interleaved, in one run and setting."""
 
     name: str
     baseline: str
@@ -356,7 +357,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample of a data set, before preprocessing: arrays in the order of the model's inputs (or by key), and its label.
+    """One sample of a data set, before preprocessing: arrays in the order of the model's inputs, or by key; a label.
 
     ``label`` is an int (class), a float array (regression target) or None.
     """

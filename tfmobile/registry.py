@@ -1,4 +1,4 @@
-"""Names to objects: visible tables of ``name -> "module:attribute"``, loaded when used, with a suggestion for a wrong name."""
+"""Names to objects: visible tables of ``name -> "module:attribute"``, loaded when used; with suggestions."""
 
 from __future__ import annotations
 

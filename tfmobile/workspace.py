@@ -1,7 +1,7 @@
 """The folder a run writes: finished steps to reuse, results published at once. The only module that writes results.
 
-A step is stored under ``.work/<name>-<key>/``, where the key is a hash of its options, its inputs and the versions. It is
-written under a temporary name and renamed when whole, so a killed run leaves either a finished step or nothing that counts.
+A step is stored under ``.work/<name>-<key>/``, where the key is a hash of its options, its inputs and the versions. It
+is written under a temporary name and renamed when whole: a killed run leaves a finished step or nothing that counts.
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ class Workspace:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as cause:
+            self._lock.close()
             raise OutputError(
                 f"Another run is writing to '{self.out}'.",
                 why="Its lock is held by a living process.",
@@ -138,9 +139,7 @@ class Workspace:
             blobs = {name: (folder / name).read_bytes() for name in record["blobs"]}
         except (OSError, ValueError, KeyError):
             return None
-        if record["key"] != key or any(
-            sha256(blobs[name]) != value for name, value in record["blobs"].items()
-        ):
+        if record["key"] != key or any(sha256(blobs[name]) != value for name, value in record["blobs"].items()):
             return None
         os.utime(folder)
         return Step(key, blobs, record["facts"], record["seconds"], reused=True)
