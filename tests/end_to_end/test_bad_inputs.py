@@ -1,4 +1,4 @@
-"""Bad inputs, as users bring them: each a typed error with a fix and the documented exit code, and nothing half-written."""
+"""Bad inputs, as users bring them: each a typed error with a fix and its exit code, and nothing half-written."""
 
 from __future__ import annotations
 
