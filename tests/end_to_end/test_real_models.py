@@ -1,4 +1,4 @@
-"""The main job on real models and data: same answers from every container, and int8 as good as the plain converter's."""
+"""The main job on real models and data: containers agree, and int8 is as good as the plain converter's."""
 
 from __future__ import annotations
 

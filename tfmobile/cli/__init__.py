@@ -18,9 +18,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
-    "optimize": Command(
-        "optimize", "Turn a trained model into a small, fast .tflite, and prove it on your data."
-    ),
+    "optimize": Command("optimize", "Turn a trained model into a small, fast .tflite, and prove it on your data."),
     "inspect": Command("inspect", "Show what is in a model: operators, parameters, MACs, size by layer."),
     "freeze": Command("freeze", "Freeze any TensorFlow model into one GraphDef file."),
     "evaluate": Command("evaluate", "Measure accuracy on your data, with confidence intervals."),
@@ -71,9 +69,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
-)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def group() -> None:
     """Takes a trained TensorFlow model to the smallest, fastest .tflite that still answers like the original,
     and proves it on your own data and device."""

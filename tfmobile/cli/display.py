@@ -51,15 +51,11 @@ def progress_bars(wanted: bool) -> Iterator[Progress]:
 
         def update(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, rate="")
-            task = bars.tasks[bars.task_ids.index(tasks[stage])]
+                for task in bars.tasks:  # a new stage begins, so the ones before it are done
+                    bars.update(task.id, total=task.total or 1, completed=task.total or 1)
+                tasks[stage] = bars.add_task(stage, total=None, rate="")
+            task = next(task for task in bars.tasks if task.id == tasks[stage])
             rate = f"{task.speed:.1f}/s" if task.speed and (task.total or 0) > 1 else ""
-            known = total if total is not None else task.total
-            bars.update(
-                tasks[stage],
-                completed=max(done, 0) if known is None else min(done, known),
-                total=known,
-                rate=rate,
-            )
+            bars.update(task.id, completed=done, total=total or task.total, rate=rate)
 
         yield update

@@ -43,9 +43,7 @@ def _facts(error: Exception) -> dict[str, Any]:
         return _row("usage", error.exit_code, error.format_message(), "", ["See: tfmobile --help"])
     report = _write_bug_report(error)
     why = f"{type(error).__name__}: {error}"
-    return _row(
-        "bug", BUG_EXIT_CODE, "This is a bug in tfmobile.", why, [f"Please report it with the file {report}"]
-    )
+    return _row("bug", BUG_EXIT_CODE, "This is a bug in tfmobile.", why, [f"Please report it with the file {report}"])
 
 
 def _row(code: str, exit_code: int, what: str, why: str, fixes: list[str]) -> dict[str, Any]:
@@ -75,8 +73,6 @@ def _write_bug_report(error: Exception) -> Path:
             "```",
         ]
     )
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="tfmobile-bug-", suffix=".md", delete=False, encoding="utf-8"
-    ) as file:
+    with tempfile.NamedTemporaryFile("w", prefix="tfmobile-bug-", suffix=".md", delete=False, encoding="utf-8") as file:
         file.write(text)
     return Path(file.name)

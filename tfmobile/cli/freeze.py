@@ -12,9 +12,7 @@ from tfmobile.cli.options import display_options, model_options, trust_option
 
 @click.command("freeze")
 @click.argument("model")
-@click.option(
-    "--out", "-o", metavar="FILE", default="frozen.pb", show_default=True, help="The GraphDef file to write."
-)
+@click.option("--out", "-o", metavar="FILE", default="frozen.pb", show_default=True, help="The GraphDef file to write.")
 @model_options
 @trust_option
 @display_options

@@ -20,9 +20,7 @@ class RowName(click.ParamType):
     def names(self) -> list[str]:
         return sorted(file.stem for file in self.folder.glob("*.toml"))
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
 
 

@@ -26,12 +26,8 @@ model_options = _group(
         help="frozen-graph, saved-model, keras3, keras2, checkpoint or tflite; found out if not given.",
     ),
     click.option("--signature", metavar="NAME", help="Signature of a SavedModel [serving_default]."),
-    click.option(
-        "--tags", multiple=True, metavar="TAG", help="Tag of a SavedModel's graph [serve]; repeatable."
-    ),
-    click.option(
-        "--input", multiple=True, metavar="NODE", help="Input node, also inside the graph; repeatable."
-    ),
+    click.option("--tags", multiple=True, metavar="TAG", help="Tag of a SavedModel's graph [serve]; repeatable."),
+    click.option("--input", multiple=True, metavar="NODE", help="Input node, also inside the graph; repeatable."),
     click.option("--output", multiple=True, metavar="NODE", help="Output node; repeatable."),
     click.option(
         "--input-shape",
@@ -41,14 +37,10 @@ model_options = _group(
     ),
     click.option("--graph", metavar="FILE", help="Graph of a checkpoint that has no .meta."),
 )
-trust_option = click.option(
-    "--trust", is_flag=True, help="Open a model that carries code, and let that code run."
-)
+trust_option = click.option("--trust", is_flag=True, help="Open a model that carries code, and let that code run.")
 data_options = _group(
     click.option("--labels", metavar="FILE", help="Class names, one a line."),
-    click.option(
-        "--label-offset", type=int, metavar="N", help="Add N to each label (1 for 1001-class models)."
-    ),
+    click.option("--label-offset", type=int, metavar="N", help="Add N to each label (1 for 1001-class models)."),
     click.option("--limit", type=int, metavar="N", help="Use N samples, evenly spread over the data."),
     click.option("--x-key", metavar="KEY", help="Key of the samples in an .npz or TFRecord [x]."),
     click.option("--y-key", metavar="KEY", help="Key of the labels in an .npz or TFRecord [y]."),
@@ -72,15 +64,11 @@ evaluate_options = _group(
         type=click.Choice(["auto", "classification", "regression", "outputs"]),
         help="What is measured [auto: from the labels].",
     ),
-    click.option(
-        "--metric", metavar="MODULE:CALLABLE", help="Your metric: (outputs, label) → a number a sample."
-    ),
+    click.option("--metric", metavar="MODULE:CALLABLE", help="Your metric: (outputs, label) → a number a sample."),
     click.option("--workers", type=int, metavar="N", help="Processes to evaluate with [one a core]."),
 )
 benchmark_options = _group(
-    click.option(
-        "--threads", type=int, multiple=True, metavar="N", help="Threads of the runtime [1]; repeatable."
-    ),
+    click.option("--threads", type=int, multiple=True, metavar="N", help="Threads of the runtime [1]; repeatable."),
     click.option("--xnnpack", type=click.Choice(["on", "off", "both"]), help="XNNPACK kernels [on]."),
     click.option(
         "--time-budget",
@@ -91,8 +79,6 @@ benchmark_options = _group(
 )
 config_option = click.option("--config", metavar="FILE", help="Settings file [tfmobile.toml of this folder].")
 display_options = _group(
-    click.option(
-        "--json", "as_json", is_flag=True, help="One JSON document on standard output, nothing else."
-    ),
+    click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, nothing else."),
     click.option("--quiet", "-q", is_flag=True, help="No progress."),
 )

@@ -33,9 +33,7 @@ class Context:
     ) -> Step:
         """A workspace step that also depends on the versions of what computes."""
         self.progress(name, 0, None)
-        done = self.workspace.step(name, {**options, "versions": versions()}, compute, cache=cache)
-        self.progress(name, 1, 1)
-        return done
+        return self.workspace.step(name, {**options, "versions": versions()}, compute, cache=cache)
 
     def note(self, *sentences: str) -> None:
         self.notes.extend(sentence for sentence in sentences if sentence not in self.notes)
@@ -64,14 +62,11 @@ def input_facts(source: SourceModel) -> tuple[TensorFact, ...]:
         assert source.tflite is not None
         return describe(source.tflite).inputs
     return tuple(
-        TensorFact(spec.key, tuple(dim or 1 for dim in spec.shape or ()), spec.dtype)
-        for spec in source.graph.inputs
+        TensorFact(spec.key, tuple(dim or 1 for dim in spec.shape or ()), spec.dtype) for spec in source.graph.inputs
     )
 
 
-def some_feeds(
-    plan: Plan, path: str | None, inputs: tuple[TensorFact, ...], count: int
-) -> list[dict[str, Array]]:
+def some_feeds(plan: Plan, path: str | None, inputs: tuple[TensorFact, ...], count: int) -> list[dict[str, Array]]:
     """The first ``count`` preprocessed samples at ``path``; none without data."""
     from tfmobile.datasets import feed, open_dataset
 

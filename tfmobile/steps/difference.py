@@ -15,8 +15,8 @@ def difference(
 ) -> Difference:
     """The largest difference over all outputs, and the signal-to-noise ratio in dB over all values.
 
-    Outputs are paired by key, or by position where the keys differ. ``max_rel`` is relative to the largest absolute value
-    of that output over the samples. A NaN on either side gives NaN. ``snr_db`` is None when there is no noise at all.
+    Outputs are paired by key, or by position where the keys differ. ``max_rel`` is relative to the largest absolute
+    value of that output over the samples. A NaN on either side gives NaN. ``snr_db`` is None without any noise.
     """
     worst_abs = worst_rel = 0.0
     signal = noise = 0.0

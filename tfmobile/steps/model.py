@@ -1,4 +1,4 @@
-"""Steps on the model before quantization: load, rewrite, convert to a float .tflite, and compare it with the original."""
+"""Steps on the model before quantization: load, rewrite, convert to a float .tflite, compare with the original."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tfmobile.workspace import Product, Step
 
 @dataclass(frozen=True)
 class Prepared:
-    """The model before quantization: ``original`` and ``floating`` are float .tflite files, ``rewrite`` None for a .tflite."""
+    """The model before quantization, as float .tflite files; ``rewrite`` is None when the source is a .tflite."""
 
     rewrite: Rewrite | None
     original: bytes
@@ -122,13 +122,14 @@ def convert(context: Context, name: str, graph: Graph, key: str) -> tuple[bytes,
 
 
 def convert_original(context: Context, source: SourceModel, loaded: Step, fallback: bytes) -> bytes:
-    """The original as a float .tflite; where it does not convert as it is, the rewritten one stands in, and that is said."""
+    """The original as a float .tflite; where it does not convert, the rewritten one stands in, and that is said."""
     assert source.graph is not None
     try:
         return convert(context, "original", source.graph, loaded.key)[0]
     except UnsupportedError as error:
         context.note(
-            f"The original does not convert to .tflite as it is ({error.what}); the rewritten float model stands in for it."
+            f"The original does not convert to .tflite as it is ({error.what}); "
+            "the rewritten float model stands in for it."
         )
         return fallback
 
@@ -173,9 +174,7 @@ def _differences(
         with Runner(source.graph) as runner:
             original = [runner.run(feed) for feed in feeds]
         found.append(difference("float .tflite against the original", original, float_outputs))
-    found.append(
-        difference("optimized .tflite against the float one", float_outputs, runtime.run(optimized, feeds))
-    )
+    found.append(difference("optimized .tflite against the float one", float_outputs, runtime.run(optimized, feeds)))
     return found
 
 

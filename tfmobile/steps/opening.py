@@ -39,7 +39,7 @@ def open_model(path: str, plan: Plan, trust: bool) -> NamedModel:
 
 
 def card_preprocessing(plan: Plan) -> Plan:
-    """Take the preprocessing from the card.json beside the model, when that card is of this very file and none was given."""
+    """Take the preprocessing from the card.json beside the model, if it is of this very file and none was given."""
     if plan.preprocessing != Preprocessing() or plan.model.path is None:
         return plan
     model, card = Path(plan.model.path), Path(plan.model.path).with_name("card.json")
@@ -49,9 +49,7 @@ def card_preprocessing(plan: Plan) -> Plan:
         facts = json.loads(card.read_text(encoding="utf-8"))
         if facts["model"]["sha256"] != sha256(model.read_bytes()):
             return plan
-        found = decode(
-            Preprocessing, {key: value for key, value in facts["preprocessing"].items() if key != "summary"}
-        )
+        found = decode(Preprocessing, {key: value for key, value in facts["preprocessing"].items() if key != "summary"})
     except (OSError, ValueError, KeyError, TypeError):
         return plan
     return dataclasses.replace(plan, preprocessing=found)
@@ -60,8 +58,4 @@ def card_preprocessing(plan: Plan) -> Plan:
 def _name(path: str) -> str:
     """The file's name, or with its folder's where the name alone says little."""
     found = Path(path)
-    return (
-        f"{found.parent.name}/{found.name}"
-        if found.name == "model.tflite" and found.parent.name
-        else found.name
-    )
+    return f"{found.parent.name}/{found.name}" if found.name == "model.tflite" and found.parent.name else found.name

@@ -63,9 +63,7 @@ def _feeds(
         return RANDOM_SAMPLES, iter(random_feeds(inputs, RANDOM_SAMPLES, 0))
     plan = context.plan
     dataset = open_dataset(plan.data_spec(path))
-    return len(dataset), (
-        (sample.name, feed(sample, plan.preprocessing, inputs)) for _, sample in dataset.iterate()
-    )
+    return len(dataset), ((sample.name, feed(sample, plan.preprocessing, inputs)) for _, sample in dataset.iterate())
 
 
 def stand_in_feeds(context: Context, inputs: tuple[TensorFact, ...], count: int) -> list[Mapping[str, Array]]:
@@ -97,17 +95,13 @@ def quantize(
     def compute() -> Product:
         from tfmobile.quantization import quantize as run_back_end
 
-        return {"model.tflite": run_back_end(floating, recipe, calibration, io=io)}, {
-            "backend": recipe.backend
-        }
+        return {"model.tflite": run_back_end(floating, recipe, calibration, io=io)}, {"backend": recipe.backend}
 
     step = context.step("quantize", {"model": key, "recipe": encode(recipe), "io": io}, compute)
     return step.blobs["model.tflite"], step
 
 
-def add_metadata(
-    context: Context, content: bytes, name: str, description: str, key: str
-) -> tuple[bytes, Step]:
+def add_metadata(context: Context, content: bytes, name: str, description: str, key: str) -> tuple[bytes, Step]:
     """The .tflite with its preprocessing and labels inside."""
     labels = _labels(context)
 

@@ -142,8 +142,7 @@ def _accuracy(evaluation: Evaluation | None) -> Any:
     if evaluation is None:
         return None
     comparisons = [
-        {key: value for key, value in encode(item).items() if key != "changed"}
-        for item in evaluation.comparisons
+        {key: value for key, value in encode(item).items() if key != "changed"} for item in evaluation.comparisons
     ]
     models = [
         {key: value for key, value in encode(item).items() if key not in ("per_class", "confusion")}
