@@ -1,1 +1,5 @@
-"""Placeholder."""
+"""A graph to a float .tflite, and what describes the .tflite to the program that will use it."""
+
+from tfmobile.conversion.convert import convert
+
+__all__ = ["convert"]

@@ -50,7 +50,7 @@ def classify(model: Any, recipe: str = "", backend: str = "") -> tuple[OpFact, .
     """Every operator of the main subgraph, in execution order; shared weights count for the first that reads them."""
     main = _Main(model)
     kinds = [main.kind(operator) for operator in main.operators]
-    explain = bool(recipe) or any(kind in ("integer", "weight-only", "boundary") for kind in kinds)
+    explain = bool(recipe) or "integer" in kinds
     counted: set[int] = set()
     return tuple(
         OpFact(
