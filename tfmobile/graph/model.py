@@ -18,7 +18,7 @@ class TensorRef(NamedTuple):
     """An edge: output ``index`` of the node named ``node``. Its text is ``node`` or ``node:1``."""
 
     node: str
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # it hides tuple.index, which no one wants here
 
     def __str__(self) -> str:
         return self.node if self.index == 0 else f"{self.node}:{self.index}"
@@ -75,7 +75,7 @@ class Node:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A model input or output: ``key`` is its name in the signature, ``ref`` the edge, ``dtype`` by TensorFlow's name."""
+    """A model input or output: ``key`` is its signature name, ``ref`` the edge, ``dtype`` by TensorFlow's name."""
 
     key: str
     ref: TensorRef
@@ -85,7 +85,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Graph:
-    """A frozen model. ``nodes`` is ordered by insertion; ``library`` is a serialized FunctionDefLibrary, kept as it is."""
+    """A frozen model. ``nodes`` keep their order; ``library`` is a serialized FunctionDefLibrary, kept as it is."""
 
     nodes: Mapping[str, Node]
     inputs: tuple[TensorSpec, ...]
