@@ -31,7 +31,11 @@ class DataSpec:
 
     ``path``: a folder of class folders, a folder with ``labels.csv`` (file,label), a folder of pictures (``images/`` or
     flat, no labels), an ``.npz``/``.npy``, a TFRecord file of Examples, or ``module:callable``.
-    ``labels``: a text file with one class name a line. ``limit``: use this many samples, evenly spread over the set.
+    ``labels``: a text file with one class name a line, in the order of the model's outputs.
+    ``label_offset`` is added to every stored class number.
+    ``limit``: use this many samples, evenly spread over the set.
+    ``x_key`` and ``y_key`` name the arrays of an .npz or the features of an Example; ``x_key`` may list several, with
+    commas, for a model with several inputs.
     """
 
     path: str
@@ -49,8 +53,22 @@ class Dataset(Protocol):
     @property
     def class_names(self) -> tuple[str, ...]: ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about how the data was read."""
+        ...
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether several processes may each read a part; False for a Python iterator, whose order may not repeat."""
+        ...
+
     def __len__(self) -> int: ...
 
+    def read(self, position: int) -> Sample:
+        """The sample at ``position`` among the used ones, raw. Ascending positions are cheap for every source."""
+        ...
+
     def iterate(self, shard: int = 0, shards: int = 1) -> Iterator[tuple[int, Sample]]:
-        """(index, sample) for the samples whose position among the used ones ≡ shard (mod shards). Raw values."""
+        """(position, sample) for the samples whose position among the used ones ≡ shard (mod shards). Raw values."""
         ...
