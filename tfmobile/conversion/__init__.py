@@ -1,5 +1,6 @@
 """A graph to a float .tflite, and what describes the .tflite to the program that will use it."""
 
 from tfmobile.conversion.convert import convert
+from tfmobile.conversion.metadata import write_metadata
 
-__all__ = ["convert"]
+__all__ = ["convert", "write_metadata"]

@@ -63,7 +63,7 @@ def _with_signature(content: bytes, graph: Graph, outputs: Sequence[TensorRef]) 
             why=f"{len(graph.inputs)} inputs became {len(made)}, {len(outputs)} outputs became {len(given)}.",
             fixes=["Name the inputs and outputs yourself: --input NODE --output NODE"],
         )
-    position = {ref: index for ref, index in zip(outputs, given, strict=True)}
+    position = dict(zip(outputs, given, strict=True))
     flatbuffer.set_signature(
         model,
         {spec.key: int(index) for spec, index in zip(graph.inputs, made, strict=True)},

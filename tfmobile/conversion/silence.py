@@ -1,4 +1,4 @@
-"""TensorFlow without its noise: what it and MLIR print on stderr while converting is kept, to be quoted when it fails."""
+"""TensorFlow without its noise, on stderr and in its loggers."""
 
 from __future__ import annotations
 

@@ -3,12 +3,15 @@
 from tfmobile.runtime.describe import describe
 from tfmobile.runtime.interpreter import Interpreter, open_interpreter, runtime_name_version
 from tfmobile.runtime.load_test import load_test, run
+from tfmobile.runtime.metadata import associated_files, read_metadata
 
 __all__ = [
     "Interpreter",
+    "associated_files",
     "describe",
     "load_test",
     "open_interpreter",
+    "read_metadata",
     "run",
     "runtime_name_version",
 ]

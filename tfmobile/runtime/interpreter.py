@@ -112,8 +112,8 @@ class Interpreter:
             detail = self._inputs[key]
             if tuple(array.shape) == tuple(detail["shape"]):
                 continue
-            allowed = tuple(int(size) for size in detail.get("shape_signature", detail["shape"]))
-            if not _fits(tuple(array.shape), allowed):
+            allowed = self.inputs[key].shape
+            if not _fits(tuple(int(size) for size in array.shape), allowed):
                 raise DataError(
                     f"Input '{key}' has the wrong shape.",
                     why=f"Found {list(array.shape)}, the model wants {list(allowed)}.",
