@@ -1,0 +1,1 @@
+"""What each section of the page shows, as plain text and tables: templates only place it."""

@@ -1,0 +1,88 @@
+"""The three headline cards: original → optimized, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfmobile.artifacts import Evaluation, Interval, LatencyRow, ModelAccuracy, Report
+from tfmobile.reporting import formatting
+from tfmobile.reporting.judgement import Verdict
+from tfmobile.reporting.selection import compared, main_comparison, main_rows
+from tfmobile.reporting.verdict import Verdicts
+
+
+@dataclass(frozen=True)
+class Card:
+    """``before`` and ``after`` are empty when not measured; ``lines`` are further facts, one sentence each."""
+
+    title: str
+    before: str
+    after: str
+    verdict: Verdict
+    lines: tuple[str, ...] = ()
+
+
+def cards(report: Report, words: Verdicts) -> tuple[Card, ...]:
+    """Size, latency, accuracy."""
+    return (_size(report, words.size), _latency(report, words.latency), _accuracy(report.evaluation, words.accuracy))
+
+
+def _size(report: Report, verdict: Verdict) -> Card:
+    before, after = report.original.size, report.optimized.size
+    lines = (
+        f"Zipped, as in an app: {formatting.size(before.zipped_bytes)} → {formatting.size(after.zipped_bytes)}.",
+        f"The original here is the float .tflite; its source takes {formatting.size(report.source.size_bytes)}.",
+    )
+    return Card("Size", formatting.size(before.total_bytes), formatting.size(after.total_bytes), verdict, lines)
+
+
+def _latency(report: Report, verdict: Verdict) -> Card:
+    before, after = main_rows(report.latency)
+    lines = []
+    if before is not None and after is not None:
+        lines.append(
+            f"Memory of the model: {formatting.size(before.model_memory_bytes)} → "
+            f"{formatting.size(after.model_memory_bytes)}."
+        )
+    if report.latency is not None:
+        lines.append(f"On {report.latency.host.get('cpu', 'this machine')}. Other devices differ.")
+    return Card("Latency", _median(before), _median(after), verdict, tuple(lines))
+
+
+def _median(row: LatencyRow | None) -> str:
+    return formatting.milliseconds(row.p50_ms) if row is not None else ""
+
+
+def _accuracy(evaluation: Evaluation | None, verdict: Verdict) -> Card:
+    if evaluation is None:
+        return Card("Accuracy", "", "", verdict)
+    before, after = compared(evaluation)
+    title, first, second = _figures(evaluation, before, after)
+    lines = [_same_answer(evaluation)]
+    return Card(title, first, second, verdict, tuple(line for line in lines if line))
+
+
+def _same_answer(evaluation: Evaluation) -> str:
+    comparison = main_comparison(evaluation)
+    if comparison is None or comparison.agreement is None:
+        return ""
+    same = comparison.agreement
+    return f"Same answer on {formatting.percent(same.value)} of the samples ({formatting.percent_range(same)})."
+
+
+def _figures(
+    evaluation: Evaluation, before: ModelAccuracy | None, after: ModelAccuracy | None
+) -> tuple[str, str, str]:
+    """Title and the two figures of what the task measures."""
+    kinds = (("top1", "Top-1 accuracy"), ("mae", "Mean absolute error"), ("metric", evaluation.metric_name or "Metric"))
+    for name, title in kinds:
+        first, second = _interval(before, name), _interval(after, name)
+        if second is not None:
+            show = formatting.percent if name == "top1" else formatting.significant
+            return title, show(first.value) if first is not None else "", show(second.value)
+    return "Likeness", "", ""
+
+
+def _interval(model: ModelAccuracy | None, name: str) -> Interval | None:
+    found = getattr(model, name) if model is not None else None
+    return found if isinstance(found, Interval) else None

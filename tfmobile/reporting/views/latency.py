@@ -1,0 +1,97 @@
+"""Latency: the distribution of the runs, every row measured, and the ratios."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from tfmobile.artifacts import Latency, LatencyRow
+from tfmobile.reporting import formatting
+from tfmobile.reporting.charts.latency_distribution import axis_end, latency_distribution
+from tfmobile.reporting.judgement import judge_ratio
+from tfmobile.reporting.selection import setting
+from tfmobile.reporting.views.table import Row, Table, table
+
+
+@dataclass(frozen=True)
+class LatencyView:
+    """Everything of the section."""
+
+    plot: Markup
+    plot_caption: str
+    rows: Table
+    ratios: Table
+    host: Table
+    how: str
+    notes: tuple[str, ...]
+
+
+def latency_view(latency: Latency) -> LatencyView:
+    """All rows in the table; TFLite rows in the plot."""
+    drawn = [row for row in latency.rows if row.runtime == "tflite" and row.times_ms]
+    return LatencyView(
+        plot=latency_distribution(drawn),
+        plot_caption=_caption(drawn, len(drawn) < len(latency.rows)),
+        rows=_rows(latency),
+        ratios=_ratios(latency),
+        host=table("Measured on", ("", ""), latency.host.items()),
+        how=f"Fed with {latency.inputs}; {formatting.seconds(latency.seconds)} in all. Original and optimized take "
+        "turns, so that drift of the machine cancels in the ratio.",
+        notes=latency.notes,
+    )
+
+
+def _caption(rows: list[LatencyRow], others: bool) -> str:
+    if not rows:
+        return ""
+    end = axis_end(rows)
+    beyond = sum(value >= end for row in rows for value in row.times_ms)
+    text = "The time of single runs: long mark the median, short mark the 90th percentile."
+    if beyond:
+        text += f" {formatting.count(beyond, 'run')} beyond the axis."
+    return text + (" Runs under TensorFlow are in the table." if others else "")
+
+
+def _rows(latency: Latency) -> Table:
+    heads = (
+        "Model", "Runtime", "Threads", "XNNPACK", "Median", "95 % interval", "p90", "p99", "Mean", "Start-up",
+        "Peak memory", "of it the model", "Runs", "Warm-up", "Certain",
+    )  # fmt: skip
+    rows = [Row(_cells(row), "" if row.converged else "caution") for row in latency.rows]
+    return table("Benchmark, every row", heads, rows, [2, *range(4, 14)])
+
+
+def _cells(row: LatencyRow) -> tuple[str, ...]:
+    ms = formatting.milliseconds
+    return (
+        row.name,
+        row.runtime,
+        str(row.threads),
+        ("on" if row.xnnpack else "off") if row.runtime == "tflite" else formatting.DASH,
+        ms(row.p50_ms),
+        f"{ms(row.interval.low)} to {ms(row.interval.high)}",
+        ms(row.p90_ms),
+        ms(row.p99_ms),
+        ms(row.mean_ms),
+        ms(row.init_ms),
+        formatting.size(row.peak_memory_bytes),
+        formatting.size(row.model_memory_bytes),
+        f"{row.runs:,}",
+        str(row.warmup_runs),
+        "yes" if row.converged else "no, time ran out",
+    )
+
+
+def _ratios(latency: Latency) -> Table:
+    rows = [
+        (
+            f"{one.name} against {one.baseline}",
+            setting(one.threads, one.xnnpack),
+            f"{one.value.value:.2f}",
+            f"{one.value.low:.2f} to {one.value.high:.2f}",
+            judge_ratio(one.value)[1],
+        )
+        for one in latency.ratios
+    ]
+    return table("Ratio of medians, above 1 is faster", ("", "Setting", "Ratio", "95 % interval", ""), rows, [2, 3])
