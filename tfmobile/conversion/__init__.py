@@ -2,5 +2,6 @@
 
 from tfmobile.conversion.convert import convert
 from tfmobile.conversion.metadata import write_metadata
+from tfmobile.runtime.dequantize import restore_float
 
-__all__ = ["convert", "write_metadata"]
+__all__ = ["convert", "restore_float", "write_metadata"]

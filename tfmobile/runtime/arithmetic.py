@@ -98,6 +98,11 @@ class _Main:
     def size(self, index: int) -> int:
         return flatbuffer.tensor_bytes(self.model, self.graph.tensors[index])
 
+    def quantized(self, index: int) -> bool:
+        """Whether a tensor stands for real values: an integer type with a scale, not raw bytes or token numbers."""
+        quantization = self.graph.tensors[index].quantization
+        return self.dtype(index) in INTEGERS and bool(flatbuffer.sequence(getattr(quantization, "scale", None)))
+
     def constant(self, index: int) -> bool:
         return index not in self.maker and self.size(index) > 0
 
@@ -122,7 +127,7 @@ class _Main:
         types = {self.dtype(index) for index in [*moving, *_used(operator.outputs)]}
         if types & FLOATS:
             return "weight-only" if any(self.dtype(w) in NARROW for w in self.weights(operator)) else "float"
-        return "integer" if types & INTEGERS else "other"
+        return "integer" if any(map(self.quantized, [*moving, *_used(operator.outputs)])) else "other"
 
     def weight_bytes(self, operator: Any, counted: set[int]) -> int:
         """Bytes of the constants it reads whose buffer is not in ``counted`` yet, which they are added to."""
