@@ -51,7 +51,7 @@ def decode_picture(data: bytes, name: str) -> Array:
                 if picture.mode in _DEEP_MODES:
                     raise _too_deep(name, picture.mode)
                 whole = picture.convert("RGBA") if "transparency" in picture.info else picture
-                return np.asarray(whole.convert("RGB"))
+                return np.asarray(whole if whole.mode == "RGB" else whole.convert("RGB"))
     except DataError:
         raise
     except Exception as cause:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, …

@@ -14,7 +14,6 @@ import numpy as np
 
 from tfmobile.artifacts import Sample
 from tfmobile.datasets.labels import label_of, read_class_names
-from tfmobile.datasets.numpy_files import ArraySource
 from tfmobile.datasets.source import Source
 from tfmobile.datasets.spec import DataSpec
 from tfmobile.errors import DataError, TfmobileError
@@ -55,6 +54,8 @@ def open_python(spec: DataSpec) -> Source:
     names = read_class_names(spec.labels)
     result = _call(spec.path)
     if _is_pair_of_arrays(result):
+        from tfmobile.datasets.numpy_files import ArraySource
+
         x, y = result
         return ArraySource(spec.path, {"x": x}, False, y, names)
     if hasattr(result, "__len__") and hasattr(result, "__getitem__") and not isinstance(result, Mapping):

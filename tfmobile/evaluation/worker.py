@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 
 from tfmobile.artifacts import Sample
-from tfmobile.datasets import Dataset, Preprocessing, feed, open_dataset, preprocess
+from tfmobile.datasets import Dataset, Preprocessing, open_dataset
 from tfmobile.datasets.spec import DataSpec
 from tfmobile.errors import DataError, TfmobileError
 from tfmobile.evaluation import judging
+from tfmobile.evaluation.feeds import Feeder
 from tfmobile.evaluation.metrics import apply_metric, load_metric
 from tfmobile.evaluation.records import ModelRecord, SampleRecord
 from tfmobile.evaluation.tasks import Judgement, label_out_of_range
@@ -53,6 +54,7 @@ class Worker:
             self._models.append(open_interpreter((folder / f"model-{index}.tflite").read_bytes()))
         self._note(READING, -1, 0)
         self._data: Dataset = open_dataset(self._spec)
+        self._feeder = Feeder(self._spec.preprocessing, [tuple(model.inputs.values()) for model in self._models])
         self._how: Judgement | None = None
         self._sums: list[Array] = []
         self._note(IDLE, -1, -1)
@@ -87,18 +89,11 @@ class Worker:
 
     def _sample(self, position: int, sample: Sample) -> SampleRecord:
         assert self._how is not None
-        values = preprocess(sample.values, self._spec.preprocessing, sample.name)
-        ready = dataclasses.replace(sample, values=values)
         label = self._label(sample)
-        feeds: dict[Any, dict[str, Array]] = {}
         outputs = []
-        for index, model in enumerate(self._models):
-            facts = tuple(model.inputs.values())
-            wanted = tuple((fact.name, fact.shape, fact.dtype, fact.scale == 0) for fact in facts)
-            if wanted not in feeds:
-                feeds[wanted] = feed(ready, Preprocessing(), facts)
+        for index, (model, values) in enumerate(zip(self._models, self._feeder.feeds(sample), strict=True)):
             self._note(RUNNING, index, position)
-            outputs.append(model.run(feeds[wanted]))
+            outputs.append(model.run(values))
         orders = self._how.orders
         ordered = [[found[key] for key in order] for found, order in zip(outputs, orders, strict=True)]
         records = [self._judge_model(found, row, label, sample) for found, row in zip(outputs, ordered, strict=True)]
