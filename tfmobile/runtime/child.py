@@ -159,7 +159,8 @@ def rebuild(error: Mapping[str, Any]) -> TfmobileError:
 
 def tail(path: Path, lines: int = 6) -> str:
     """The last lines of a log, as one line of text."""
-    kept = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    text = path.read_text(encoding="utf-8", errors="replace")
+    kept = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("INFO:")]
     return " | ".join(kept[-lines:])[-800:]
 
 
