@@ -8,8 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.runtime import tiny
-from tfmobile.errors import ModelError, TfmobileError
-from tfmobile.runtime import associated_files, describe, flatbuffer, read_metadata, restore_float
+from tfmobile.errors import ModelError, TfmobileError, ToolError
+from tfmobile.runtime import (
+    associated_files,
+    describe,
+    flatbuffer,
+    read_metadata,
+    restore_float,
+    tables,
+    tflite_schema,
+)
 from tfmobile.runtime.arithmetic import reasons
 
 
@@ -141,3 +149,39 @@ def test_constants_read_in_their_shape() -> None:
     assert weights is not None
     assert weights.dtype == np.float16
     assert weights.shape == (2, 4)
+
+
+def test_the_view_and_the_editable_model_agree() -> None:
+    for source in SOURCES:
+        seen, read = flatbuffer.view(source), flatbuffer.read(source)
+        assert flatbuffer.signatures(seen) == flatbuffer.signatures(read)
+        for one, other in zip(seen.subgraphs, read.subgraphs, strict=True):
+            assert [flatbuffer.text(tensor.name) for tensor in one.tensors] == [
+                flatbuffer.text(tensor.name) for tensor in other.tensors
+            ]
+            assert [list(op.inputs) for op in one.operators] == [list(op.inputs) for op in other.operators]
+
+
+def test_the_names_of_operators_and_types_are_those_of_the_installed_schema() -> None:
+    schema = flatbuffer.schema()
+    for enumeration, known in ((schema.BuiltinOperator, "operators"), (schema.TensorType, "tensor-types")):
+        expected = {number: name for name, number in vars(enumeration).items() if not name.startswith("_")}
+        ours = dict(enumerate(tflite_schema.names(known)))
+        # A newer runtime may know more; what both know must be the same.
+        assert {number: expected[number] for number in expected.keys() & ours.keys()} == ours
+
+
+def test_describing_needs_no_installed_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flatbuffer, "SCHEMAS", ("no_such_schema.x",))
+    assert [op.op for op in describe(SOURCES[1]).ops] == ["DEQUANTIZE", "FULLY_CONNECTED"]
+    assert read_metadata(SOURCES[1]) == {}
+    with pytest.raises(ToolError, match="changed"):
+        restore_float(SOURCES[1])
+
+
+def test_tables_that_refer_to_themselves_without_end_are_damage() -> None:
+    schema = {"Loop": (("next", "Loop"),)}
+    # A table at 8 with vtable at 4 whose only field is an offset that wraps back to the table itself.
+    content = bytes.fromhex("080000000600040004000000fcffffff")
+    with pytest.raises(tables.Damaged):
+        tables.decode(content, schema, "Loop")

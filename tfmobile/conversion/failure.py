@@ -49,14 +49,14 @@ def explain(graph: Graph, cause: Exception) -> UnsupportedError:
     found = _located(getattr(cause, "errors", ())) or _named(message)
     if not found:
         return UnsupportedError(
-            "The converter does not accept this model.", why=_short(message), fixes=[_fix([], graph)]
+            "The converter does not accept this model.", why=_short(message), fixes=_fixes([], [], graph)
         )
     ops = sorted({op for op, _ in found})
     nodes = [_node(graph, op, name) for op, name in found]
     return UnsupportedError(
         f"TFLite has no operator for {', '.join(ops)}.",
         why="Found at " + _list(dict.fromkeys(nodes)) + ". " + _because(ops, nodes, graph),
-        fixes=[_fix(ops, graph)],
+        fixes=_fixes(ops, nodes, graph),
     )
 
 
@@ -98,17 +98,22 @@ def _because(ops: Sequence[str], nodes: Iterable[str], graph: Graph) -> str:
     return "They would need the full TensorFlow runtime in the app (TF Select), which tfmobile does not use."
 
 
-def _fix(ops: Sequence[str], graph: Graph) -> str:
+def _fixes(ops: Sequence[str], nodes: Iterable[str], graph: Graph) -> list[str]:
+    named = [graph.nodes[name] for name in nodes if name in graph.nodes] or list(graph)
+    fixes = []
     if any(_DECODERS.match(op) for op in ops):
-        return "Cut the model behind its decoding: --input NODE, with the data prepared the same way outside."
+        fixes.append("Cut the model behind its decoding: --input NODE, with the data prepared the same way outside.")
     if RESOURCES & set(ops):
-        return "Cut the model before or behind the table: --input NODE or --output NODE."
-    if any(_channels_first(node) for node in graph):
-        return "Export the model channels-last (data_format='NHWC', or channels_last in Keras)."
-    if any(None in (spec.shape or ()) for spec in graph.inputs):
-        key = next(spec.key for spec in graph.inputs if None in (spec.shape or ()))
-        return f"Fix the dynamic dimensions: --input-shape {key}=1,224,224,3"
-    return "Cut the model before these nodes with --output NODE, or replace the ops in the model."
+        fixes.append("Cut the model before or behind the table: --input NODE or --output NODE.")
+    if any(_is(node, "float64") for node in named):
+        fixes.append("Export the model in float32.")
+    if any(_channels_first(node) for node in named):
+        fixes.append("Export the model channels-last (data_format='NHWC', or channels_last in Keras).")
+    for spec in graph.inputs:
+        if None in (spec.shape or ()):
+            sizes = ",".join(str(size or 1) for size in spec.shape or ())
+            fixes.append(f"Fix the dimensions that can change: --input-shape {spec.key}={sizes}")
+    return fixes or ["Cut the model before these nodes with --output NODE, or replace the ops in the model."]
 
 
 def _is(node: Node, dtype: str) -> bool:

@@ -24,13 +24,14 @@ def restore_float(content: bytes) -> bytes:
     quantized one: what rounding to integers took cannot be restored.
     """
     model = flatbuffer.read(content)
-    _refuse_quantized(model, classify(model))
-    for subgraph in model.subgraphs:
-        _fold(model, subgraph)
-        _drop_unused(model, subgraph)
-    _drop_buffers(model)
-    _ensure_signature(model)
-    return flatbuffer.write(model)
+    with flatbuffer.sound():
+        _refuse_quantized(model, classify(model))
+        for subgraph in model.subgraphs:
+            _fold(model, subgraph)
+            _drop_unused(model, subgraph)
+        _drop_buffers(model)
+        _ensure_signature(model)
+        return flatbuffer.write(model)
 
 
 def _refuse_quantized(model: Any, ops: Iterable[OpFact]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from tfmobile.artifacts import SizeFact, TensorFact, TFLiteModel
-from tfmobile.errors import ModelError
 from tfmobile.runtime import attachments, flatbuffer
 from tfmobile.runtime.arithmetic import classify
 
@@ -22,8 +21,8 @@ def describe(content: bytes, *, recipe: str = "", backend: str = "") -> TFLiteMo
 
     Raises ModelError when the file is not a whole .tflite.
     """
-    model = flatbuffer.read(content)
-    try:
+    model = flatbuffer.view(content)
+    with flatbuffer.sound():
         return TFLiteModel(
             content=content,
             recipe=recipe,
@@ -34,11 +33,6 @@ def describe(content: bytes, *, recipe: str = "", backend: str = "") -> TFLiteMo
             size=measure(model, content),
             notes=_notes(model),
         )
-    except ModelError:
-        raise
-    except Exception as cause:
-        # The tables are whole, yet what they say makes no sense together (lengths, dimensions, text).
-        raise flatbuffer.damaged(f"{type(cause).__name__}: {cause}") from cause
 
 
 def facts(model: Any, side: str) -> tuple[TensorFact, ...]:

@@ -1,4 +1,4 @@
-"""The .tflite file format (a flatbuffer, schema version 3) as plain objects, without TensorFlow.
+"""The .tflite file format (a flatbuffer, schema version 3) as plain objects, without TensorFlow: to view, or to edit.
 
 The object classes (``ModelT``, ``TensorT`` …) are the ones generated from the schema, which ai-edge-litert and
 TensorFlow both ship. https://github.com/google-ai-edge/LiteRT/blob/main/tflite/converter/schema/schema.fbs
@@ -6,16 +6,17 @@ TensorFlow both ship. https://github.com/google-ai-edge/LiteRT/blob/main/tflite/
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from tfmobile.errors import ModelError, ToolError
+from tfmobile.errors import ModelError, TfmobileError, ToolError
 from tfmobile.graph.model import Array
+from tfmobile.runtime import tables, tflite_schema
 
 IDENTIFIER = b"TFL3"
 SCHEMAS = ("ai_edge_litert.schema_py_generated", "tensorflow.lite.python.schema_py_generated")
@@ -32,28 +33,39 @@ def schema() -> Any:
         except ImportError:
             continue
     raise ToolError(
-        "The inside of a .tflite file cannot be read here.",
+        "A .tflite file cannot be changed here.",
         why="Neither ai-edge-litert nor TensorFlow is installed, whose file schema is needed.",
-        fixes=["pip install ai-edge-litert", "On a 32-bit board: inspect the file on another machine."],
+        fixes=["pip install ai-edge-litert", "On a 32-bit board: do it on another machine."],
     )
 
 
+def view(content: bytes) -> Any:
+    """The file as objects to look at: those of ``read`` without operator options. Needs nothing but numpy.
+
+    Raises ModelError for anything that is not a whole .tflite.
+    """
+    check(content)
+    try:
+        model = tflite_schema.view(content)
+    except tables.Damaged as cause:
+        raise damaged(str(cause)) from cause
+    _inline_buffers(model, content)
+    _verify(model)
+    return model
+
+
 def read(content: bytes) -> Any:
-    """The file as a ``ModelT``: lists of objects; buffer data are uint8 arrays that share its memory.
+    """The file as a ``ModelT`` to edit and ``write``; buffer data are uint8 arrays that share its memory.
 
     Raises ModelError for anything that is not a whole .tflite.
     """
     module = schema()
     check(content)
-    try:
+    with sound():
+        # The flatbuffers package follows offsets unchecked: damage shows as any exception at all.
         model = module.ModelT.InitFromPackedBuf(content, 0)
         _inline_buffers(model, content)
         _verify(model)
-    except (ModelError, KeyboardInterrupt):
-        raise
-    except Exception as cause:
-        # The flatbuffers package follows offsets unchecked: damage shows as any exception at all.
-        raise damaged(f"{type(cause).__name__}: {cause}") from cause
     return model
 
 
@@ -77,6 +89,17 @@ def check(content: bytes) -> None:
             why=f"A .tflite has the letters TFL3 at byte 4; here are {content[4:8]!r}.",
             fixes=["Give a .tflite file, or convert the model first: tfmobile optimize MODEL"],
         )
+
+
+@contextlib.contextmanager
+def sound() -> Iterator[None]:
+    """Turn any exception into ModelError: the tables are whole, yet what they say makes no sense together."""
+    try:
+        yield
+    except TfmobileError:
+        raise
+    except Exception as cause:
+        raise damaged(f"{type(cause).__name__}: {cause}") from cause
 
 
 def damaged(why: str) -> ModelError:
@@ -135,10 +158,10 @@ def text(value: Any) -> str:
 
 def dtype_name(tensor_type: int) -> str:
     """The name of a TensorType: numpy's where there is one (float32, bool), else in small letters (int4)."""
-    try:
-        return _names("TensorType")[tensor_type].lower()
-    except KeyError:
-        raise damaged(f"tensor type {tensor_type} does not exist") from None
+    known = tflite_schema.names("tensor-types")
+    if not 0 <= tensor_type < len(known):
+        raise damaged(f"tensor type {tensor_type} does not exist")
+    return known[tensor_type].lower()
 
 
 def tensor_data(model: Any, tensor: Any) -> Array | None:
@@ -166,15 +189,9 @@ def op_name(model: Any, operator: Any) -> str:
     """The builtin operator's name in capitals (CONV_2D), or the custom operator's own name."""
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    if number == schema().BuiltinOperator.CUSTOM:
-        return text(code.customCode) or "CUSTOM"
-    return _names("BuiltinOperator").get(number, f"BUILTIN_{number}")
-
-
-@functools.cache
-def _names(enumeration: str) -> dict[int, str]:
-    members = vars(getattr(schema(), enumeration)).items()
-    return {value: name for name, value in members if not name.startswith("_")}
+    known = tflite_schema.names("operators")
+    name = known[number] if 0 <= number < len(known) else f"BUILTIN_{number}"
+    return text(code.customCode) or name if name == "CUSTOM" else name
 
 
 def signatures(model: Any) -> dict[str, tuple[dict[str, int], dict[str, int]]]:

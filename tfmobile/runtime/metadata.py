@@ -76,7 +76,7 @@ def read_metadata(content: bytes) -> dict[str, Any]:
 
     Raises ModelError when the file, or its metadata, is damaged.
     """
-    found = flatbuffer.metadata(flatbuffer.read(content)).get(ENTRY)
+    found = flatbuffer.metadata(flatbuffer.view(content)).get(ENTRY)
     if not found:
         return {}
     try:
