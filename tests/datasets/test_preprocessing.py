@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,7 +93,7 @@ def test_of_several_inputs_only_pictures_are_preprocessed() -> None:
 
 
 def test_channels_that_do_not_fit_are_named_with_the_sample() -> None:
-    with pytest.raises(DataError, match="'a.png' has shape"):
+    with pytest.raises(DataError, match=r"'a\.png' has shape"):
         preprocess((PICTURE[:, :, :2],), Preprocessing(mean=(1.0, 2.0, 3.0)), "a.png")
     with pytest.raises(DataError, match="4 channels"):
         preprocess_array(np.zeros((8, 8, 4)), Preprocessing(color="bgr"))
@@ -139,10 +141,8 @@ def test_bad_channel_values_are_refused(text: str) -> None:
 @given(st.text(max_size=12))
 def test_parsers_only_ever_raise_usage_errors(text: str) -> None:
     for parse in (parse_size, parse_channels):
-        try:
-            parse(text)
-        except UsageError as error:
-            assert error.fixes
+        with contextlib.suppress(UsageError):
+            assert parse(text)
 
 
 def test_it_describes_itself() -> None:

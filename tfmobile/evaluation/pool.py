@@ -22,7 +22,7 @@ from tfmobile.datasets.spec import DataSpec
 from tfmobile.errors import ToolError, VerificationError
 from tfmobile.evaluation.records import SampleRecord, from_json
 from tfmobile.evaluation.tasks import Judgement
-from tfmobile.evaluation.worker import LOADING, RUNNING, STATUS
+from tfmobile.evaluation.worker import LOADING, MEASURING, RUNNING, STATUS
 from tfmobile.progress import Progress
 from tfmobile.runtime import child
 
@@ -194,6 +194,8 @@ class Pool:
             return f"The model '{self._names[model]}'", "while it was loaded"
         if phase == RUNNING:
             return f"The model '{self._names[model]}'", f"on sample {position}"
+        if phase == MEASURING and self._request["metric"]:
+            return f"The metric '{self._request['metric']}'", f"on sample {position}"
         return "The evaluation", f"while sample {max(position, 0)} was read"
 
     def _crashed(self, one: _Child) -> Exception:

@@ -35,7 +35,7 @@ from tfmobile.graph.model import Array
 from tfmobile.runtime import Interpreter, open_interpreter
 
 STATUS = struct.Struct("<bii")
-LOADING, READING, RUNNING, IDLE = range(4)
+LOADING, READING, RUNNING, MEASURING, IDLE = range(5)
 FLUSH_SECONDS = 0.1
 
 
@@ -95,6 +95,7 @@ class Worker:
             self._note(RUNNING, index, position)
             outputs.append(model.run(values))
         orders = self._how.orders
+        self._note(MEASURING, -1, position)
         ordered = [[found[key] for key in order] for found, order in zip(outputs, orders, strict=True)]
         records = [self._judge_model(found, row, label, sample) for found, row in zip(outputs, ordered, strict=True)]
         pairs = [judging.compare_outputs(ordered[0], row) for row in ordered[1:]]
