@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tfmobile.artifacts import Report
 from tfmobile.reporting.selection import setting
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import jinja2
 
 TEMPLATES = Path(__file__).with_name("templates")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|B|kB|MB|GB|dB|points?|samples?|threads?)\b|%)")
 ICONS = {"good": "✓", "neutral": "=", "caution": "!", "bad": "✕", "unknown": "–"}
 TONE_WORDS = {"good": "Good", "neutral": "Unchanged", "caution": "Caution", "bad": "Problem", "unknown": "Not measured"}
 
@@ -64,6 +66,11 @@ def model_title(path: str) -> str:
     return "/".join(part for part in Path(path).parts[-2:] if part not in ("/", "..", "."))
 
 
+def together(text: object) -> Markup:
+    """Escaped text in which no line breaks between a number and its unit."""
+    return Markup(_UNIT.sub("\u00a0", str(escape(text))))
+
+
 def _policy(style: str, script: str) -> str:
     """Only this style, this script, and pictures inside the page."""
     return (
@@ -93,4 +100,5 @@ def _environment() -> jinja2.Environment:
     )
     shared: dict[str, Any] = {"icons": ICONS, "tone_words": TONE_WORDS, "setting": setting}
     environment.globals.update(shared)
+    environment.filters["together"] = together
     return environment

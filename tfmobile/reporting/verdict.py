@@ -132,7 +132,7 @@ def _refused(report: Report) -> list[Caveat]:
 
 
 def _refusal(reason: str) -> str:
-    return reason or "its result differed from the original by more than the tolerance."
+    return reason.rstrip(".") + "." if reason else "its result differed from the original by more than the tolerance."
 
 
 def _left_float(report: Report) -> list[Caveat]:

@@ -1,4 +1,4 @@
-"""How the runs spread: a histogram a model and setting, all on one time axis, with median and 90th percentile."""
+"""How the runs spread: for every setting, original above optimized on one time axis that starts at zero."""
 
 from __future__ import annotations
 
@@ -9,23 +9,33 @@ from markupsafe import Markup
 from tfmobile.artifacts import LatencyRow
 from tfmobile.reporting import formatting
 from tfmobile.reporting.charts import svg
+from tfmobile.reporting.layers import clip
 from tfmobile.reporting.selection import ORIGINAL, setting
 
-MOST = 8
-_ROW, _TALL, _TOP = 66, 38, 20
+MOST_SETTINGS = 4
+_TITLE, _ROW, _TALL, _AXIS, _GAP = 22, 50, 26, 18, 16
 
 
 def latency_distribution(rows: Sequence[LatencyRow]) -> Markup:
-    """``rows`` with their single times; those without any are left out."""
-    shown = [row for row in rows if row.times_ms][:MOST]
-    if not shown:
+    """``rows`` with their single times; empty when there are none."""
+    groups = by_setting(rows)[:MOST_SETTINGS]
+    if not groups:
         return Markup("")
-    return svg.responsive(lambda width: _draw(shown, width))
+    return svg.responsive(lambda width: _draw(groups, width))
+
+
+def by_setting(rows: Sequence[LatencyRow]) -> list[list[LatencyRow]]:
+    """Rows that share threads and XNNPACK, in the order in which the settings appear."""
+    groups: dict[tuple[int, bool], list[LatencyRow]] = {}
+    for row in rows:
+        if row.times_ms:
+            groups.setdefault((row.threads, row.xnnpack), []).append(row)
+    return list(groups.values())
 
 
 def axis_end(rows: Sequence[LatencyRow]) -> float:
-    """Milliseconds: a little beyond every 99th percentile, so that one slow run does not flatten the rest."""
-    return max(min(max(row.times_ms), max(row.p99_ms, row.p50_ms) * 1.15) for row in rows) * 1.02 or 1.0
+    """Milliseconds: beyond every 90th percentile, but not so far that one slow run flattens the rest."""
+    return max(min(max(row.times_ms), row.p90_ms * 1.25) for row in rows) * 1.02 or 1.0
 
 
 def histogram(times: Sequence[float], end: float, bins: int) -> list[int]:
@@ -33,79 +43,65 @@ def histogram(times: Sequence[float], end: float, bins: int) -> list[int]:
     counts = [0] * bins
     for value in times:
         if 0 <= value < end:
-            counts[int(value / end * bins)] += 1
+            counts[min(bins - 1, int(value / end * bins))] += 1
     return counts
 
 
-def _draw(rows: Sequence[LatencyRow], width: int) -> Markup:
+def _draw(groups: Sequence[Sequence[LatencyRow]], width: int) -> Markup:
+    parts: list[Markup] = []
+    top = 0.0
+    for group in groups:
+        parts += _group(group, top, width)
+        top += _TITLE + len(group) * _ROW + _AXIS + _GAP
+    return svg.drawing(width, top - _GAP, _label(groups), *parts)
+
+
+def _group(rows: Sequence[LatencyRow], top: float, width: int) -> list[Markup]:
     end = axis_end(rows)
-    height = len(rows) * _ROW
+    start, foot = top + _TITLE, top + _TITLE + len(rows) * _ROW
     marks = svg.ticks(0, end, max(3, width // 90))
-    parts = [svg.line(_x(mark, end, width), _TOP, _x(mark, end, width), height, "grid") for mark in marks]
+    parts = [svg.text(0, top + 12, setting(rows[0].threads, rows[0].xnnpack), "strong")]
+    parts += [svg.line(width * mark / end, start, width * mark / end, foot, "grid") for mark in marks]
     for index, row in enumerate(rows):
-        parts += _row(row, index * _ROW, end, width)
+        parts += _row(row, start + index * _ROW, end, width)
+    places = [(mark, width * mark / end) for mark in marks if width * mark / end < width - 24]
     parts += [
-        svg.text(
-            _x(mark, end, width), height + 15, svg.tick_text(mark), "tick", "start" if mark == 0 else "middle"
-        )
-        for mark in marks
-        if _x(mark, end, width) < width - 24
+        svg.text(x, foot + 14, svg.tick_text(mark), "tick", "start" if mark == 0 else "middle") for mark, x in places
     ]
-    parts.append(svg.text(width, height + 15, "ms", "tick", "end"))
-    return svg.drawing(width, height + 20, _label(rows), *parts)
+    return [*parts, svg.text(width, foot + 14, "ms", "tick", "end")]
 
 
 def _row(row: LatencyRow, top: float, end: float, width: int) -> list[Markup]:
-    bins = width // 4
-    counts = histogram(row.times_ms, end, bins)
-    peak = max(counts) or 1
-    base = top + _TOP + _TALL
-    step = width / bins
     kind = "original" if row.name == ORIGINAL else "optimized"
-    steps = "".join(
-        f"L{index * step:.1f} {base - _TALL * number / peak:.1f}H{(index + 1) * step:.1f}" + ("" if _next(counts, index) else f"V{base:.1f}")
-        for index, number in enumerate(counts)
-        if number
-    )
-    shape = svg.element("path", d=f"M0 {base:.1f}{_anchored(steps, base)}", class_=f"{kind} area")
-    middle, late = _x(row.p50_ms, end, width), min(_x(row.p90_ms, end, width), width)
+    base = top + _ROW - 4
+    middle, late = width * row.p50_ms / end, min(width * row.p90_ms / end, float(width))
+    tip = f"{row.name}: median {formatting.milliseconds(row.p50_ms)}, p90 {formatting.milliseconds(row.p90_ms)}"
     return [
-        svg.text(0, top + 13, _name(row, width), "label"),
+        svg.text(0, top + 13, clip(row.name, (width - 130) // 7), "label"),
         svg.text(width, top + 13, f"median {formatting.milliseconds(row.p50_ms)}", "value", "end"),
-        shape,
+        svg.rect(0, base - _TALL, middle, _TALL, f"{kind} typical", tip),
+        svg.element("path", d=_outline(histogram(row.times_ms, end, width // 3), base, width), class_=kind),
         svg.line(0, base, width, base, "axis"),
-        svg.line(middle, base - _TALL, middle, base + 4, "median"),
-        svg.line(late, base - 5, late, base + 4, "late"),
+        svg.line(middle, base - _TALL - 2, middle, base, "median"),
+        svg.line(late, base - 6, late, base, "late"),
     ]
 
 
-def _next(counts: Sequence[int], index: int) -> bool:
-    return index + 1 < len(counts) and counts[index + 1] > 0
+def _outline(counts: Sequence[int], base: float, width: int) -> str:
+    """One filled box a bin."""
+    peak, step = max(counts) or 1, width / len(counts)
+    boxes = []
+    for index, number in enumerate(counts):
+        if number:
+            height = _TALL * number / peak
+            boxes.append(f"M{index * step:.1f} {base:.1f}v{-height:.1f}h{step:.1f}V{base:.1f}z")
+    return "".join(boxes)
 
 
-def _anchored(steps: str, base: float) -> str:
-    """Go to the foot of each run of bins before climbing it, so that gaps between them stay empty."""
-    pieces = []
-    for piece in steps.split("L")[1:]:
-        x, _, rest = piece.partition(" ")
-        level, _, right = rest.partition("H")
-        foot = f"H{x}" if not pieces or pieces[-1].endswith(f"V{base:.1f}") else ""
-        pieces.append(f"{foot}V{level}H{right}")
-    return "".join(pieces)
-
-
-def _name(row: LatencyRow, width: int) -> str:
-    long = f"{row.name} · {setting(row.threads, row.xnnpack)}"
-    short = f"{row.name} · {row.threads}T, {'XNN' if row.xnnpack else 'no XNN'}"
-    return long if len(long) * 6.6 < width - 120 else short
-
-
-def _x(value: float, end: float, width: int) -> float:
-    return width * value / end
-
-
-def _label(rows: Sequence[LatencyRow]) -> str:
+def _label(groups: Sequence[Sequence[LatencyRow]]) -> str:
     medians = "; ".join(
-        f"{row.name}, {setting(row.threads, row.xnnpack)}: median {formatting.milliseconds(row.p50_ms)}" for row in rows
+        f"{row.name}, {setting(row.threads, row.xnnpack)}: median {formatting.milliseconds(row.p50_ms)}"
+        for group in groups
+        for row in group
     )
     return f"Distribution of the time of one inference. {medians}."

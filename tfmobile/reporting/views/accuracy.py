@@ -27,8 +27,10 @@ class ChangedCard:
     name: str
     label: str
     before: str
+    before_confidence: str
     before_mark: str
     after: str
+    after_confidence: str
     after_mark: str
     tone: str
     words: str
@@ -183,9 +185,11 @@ def _card(evaluation: Evaluation, sample: ChangedSample) -> ChangedCard:
     return ChangedCard(
         name=sample.name,
         label="" if sample.label is None else class_name(evaluation, sample.label),
-        before=f"{class_name(evaluation, sample.reference)} {formatting.percent(sample.reference_confidence, 0)}",
+        before=class_name(evaluation, sample.reference),
+        before_confidence=formatting.percent(sample.reference_confidence, 0),
         before_mark=marks[0],
-        after=f"{class_name(evaluation, sample.candidate)} {formatting.percent(sample.candidate_confidence, 0)}",
+        after=class_name(evaluation, sample.candidate),
+        after_confidence=formatting.percent(sample.candidate_confidence, 0),
         after_mark=marks[1],
         tone=tone,
         words=words,

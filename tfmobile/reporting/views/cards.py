@@ -19,6 +19,7 @@ class Card:
     before: str
     after: str
     verdict: Verdict
+    detail: str
     lines: tuple[str, ...] = ()
 
 
@@ -29,11 +30,13 @@ def cards(report: Report, words: Verdicts) -> tuple[Card, ...]:
 
 def _size(report: Report, verdict: Verdict) -> Card:
     before, after = report.original.size, report.optimized.size
+    change = 100 * (after.total_bytes / before.total_bytes - 1) if before.total_bytes else 0.0
+    detail = f"{formatting.signed(change, 0)} % of the .tflite file."
     lines = (
         f"Zipped, as in an app: {formatting.size(before.zipped_bytes)} → {formatting.size(after.zipped_bytes)}.",
         f"The original here is the float .tflite; its source takes {formatting.size(report.source.size_bytes)}.",
     )
-    return Card("Size", formatting.size(before.total_bytes), formatting.size(after.total_bytes), verdict, lines)
+    return Card("Size", formatting.size(before.total_bytes), formatting.size(after.total_bytes), verdict, detail, lines)
 
 
 def _latency(report: Report, verdict: Verdict) -> Card:
@@ -46,7 +49,9 @@ def _latency(report: Report, verdict: Verdict) -> Card:
         )
     if report.latency is not None:
         lines.append(f"On {report.latency.host.get('cpu', 'this machine')}. Other devices differ.")
-    return Card("Latency", _median(before), _median(after), verdict, tuple(lines))
+    detail = verdict.detail.partition(", ratio ")[2]
+    detail = f"Ratio {detail}." if detail else verdict.detail
+    return Card("Latency", _median(before), _median(after), verdict, detail, tuple(lines))
 
 
 def _median(row: LatencyRow | None) -> str:
@@ -55,11 +60,16 @@ def _median(row: LatencyRow | None) -> str:
 
 def _accuracy(evaluation: Evaluation | None, verdict: Verdict) -> Card:
     if evaluation is None:
-        return Card("Accuracy", "", "", verdict)
+        return Card("Accuracy", "", "", verdict, verdict.detail)
     before, after = compared(evaluation)
     title, first, second = _figures(evaluation, before, after)
     lines = [_same_answer(evaluation)]
-    return Card(title, first, second, verdict, tuple(line for line in lines if line))
+    return Card(title, first, second, verdict, sentence(verdict.detail), tuple(line for line in lines if line))
+
+
+def sentence(text: str) -> str:
+    """With a capital and one full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _same_answer(evaluation: Evaluation) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from tfmobile.artifacts import Latency, LatencyRow
+from tfmobile.artifacts import Interval, Latency, LatencyRow
 from tfmobile.reporting import formatting
-from tfmobile.reporting.charts.latency_distribution import axis_end, latency_distribution
+from tfmobile.reporting.charts.latency_distribution import axis_end, by_setting, latency_distribution
 from tfmobile.reporting.judgement import judge_ratio
 from tfmobile.reporting.selection import setting
 from tfmobile.reporting.views.table import Row, Table, table
@@ -45,9 +45,8 @@ def latency_view(latency: Latency) -> LatencyView:
 def _caption(rows: list[LatencyRow], others: bool) -> str:
     if not rows:
         return ""
-    end = axis_end(rows)
-    beyond = sum(value >= end for row in rows for value in row.times_ms)
-    text = "The time of single runs: long mark the median, short mark the 90th percentile."
+    beyond = sum(value >= axis_end(group) for group in by_setting(rows) for row in group for value in row.times_ms)
+    text = "The time of single runs. Bar and long mark: the median; short mark: the 90th percentile."
     if beyond:
         text += f" {formatting.count(beyond, 'run')} beyond the axis."
     return text + (" Runs under TensorFlow are in the table." if others else "")
@@ -56,10 +55,10 @@ def _caption(rows: list[LatencyRow], others: bool) -> str:
 def _rows(latency: Latency) -> Table:
     heads = (
         "Model", "Runtime", "Threads", "XNNPACK", "Median", "95 % interval", "p90", "p99", "Mean", "Start-up",
-        "Peak memory", "of it the model", "Runs", "Warm-up", "Certain",
+        "Peak memory", "Model’s part", "Runs",
     )  # fmt: skip
     rows = [Row(_cells(row), "" if row.converged else "caution") for row in latency.rows]
-    return table("Benchmark, every row", heads, rows, [2, *range(4, 14)])
+    return table("Benchmark, every row", heads, rows, [2, *range(4, 13)])
 
 
 def _cells(row: LatencyRow) -> tuple[str, ...]:
@@ -70,23 +69,29 @@ def _cells(row: LatencyRow) -> tuple[str, ...]:
         str(row.threads),
         ("on" if row.xnnpack else "off") if row.runtime == "tflite" else formatting.DASH,
         ms(row.p50_ms),
-        f"{ms(row.interval.low)} to {ms(row.interval.high)}",
+        milliseconds_range(row.interval),
         ms(row.p90_ms),
         ms(row.p99_ms),
         ms(row.mean_ms),
         ms(row.init_ms),
         formatting.size(row.peak_memory_bytes),
         formatting.size(row.model_memory_bytes),
-        f"{row.runs:,}",
-        str(row.warmup_runs),
-        "yes" if row.converged else "no, time ran out",
+        f"{row.warmup_runs} + {row.runs:,}{'' if row.converged else ', not certain'}",
     )
 
 
+def milliseconds_range(interval: Interval) -> str:
+    """``2.19 to 2.21 ms``, the unit once where both share it."""
+    low, high = formatting.milliseconds(interval.low), formatting.milliseconds(interval.high)
+    return f"{low[:-3]} to {high}" if low.endswith(" ms") and high.endswith(" ms") else f"{low} to {high}"
+
+
 def _ratios(latency: Latency) -> Table:
+    pairs = {(one.name, one.baseline) for one in latency.ratios}
+    same = len(pairs) == 1
     rows = [
         (
-            f"{one.name} against {one.baseline}",
+            *(() if same else (f"{one.name} against {one.baseline}",)),
             setting(one.threads, one.xnnpack),
             f"{one.value.value:.2f}",
             f"{one.value.low:.2f} to {one.value.high:.2f}",
@@ -94,4 +99,8 @@ def _ratios(latency: Latency) -> Table:
         )
         for one in latency.ratios
     ]
-    return table("Ratio of medians, above 1 is faster", ("", "Setting", "Ratio", "95 % interval", ""), rows, [2, 3])
+    caption = "Ratio of medians, above 1 is faster"
+    if not same:
+        return table(caption, ("", "Setting", "Ratio", "95 % interval", ""), rows, [2, 3])
+    name, baseline = pairs.pop()
+    return table(f"{caption}: {name} against {baseline}", ("Setting", "Ratio", "95 % interval", ""), rows, [1, 2])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from tfmobile.artifacts import Report, TFLiteModel
+from tfmobile.artifacts import LayerError, Report, TFLiteModel
 from tfmobile.reporting import formatting
 from tfmobile.reporting.charts.layer_error import layer_error, worst_layers
 from tfmobile.reporting.charts.op_kinds import KINDS, op_kinds, words
+from tfmobile.reporting.layers import short_names
 from tfmobile.reporting.views.table import Row, Table, table
 
 
@@ -35,9 +37,7 @@ def precision_view(report: Report) -> PrecisionView:
     model = report.optimized
     return PrecisionView(
         plot=layer_error(report.layer_errors),
-        worst=tuple(
-            f"{one.name} ({one.op}): {formatting.decibels(one.snr_db)}" for one in worst_layers(report.layer_errors)
-        ),
+        worst=_worst(report.layer_errors),
         errors=table("Error of every layer", ("Layer", "Operator", "SNR"), errors, [2]),
         kinds=op_kinds({"original": _kinds(report.original), "optimized": _kinds(model)}),
         kinds_words=words(_kinds(model)),
@@ -46,6 +46,11 @@ def precision_view(report: Report) -> PrecisionView:
         backend=model.backend,
         notes=model.notes,
     )
+
+
+def _worst(errors: Sequence[LayerError]) -> tuple[str, ...]:
+    short = dict(zip((one.name for one in errors), short_names([one.name for one in errors]), strict=True))
+    return tuple(f"{short[one.name]} ({one.op}): {formatting.decibels(one.snr_db)}" for one in worst_layers(errors))
 
 
 def _kinds(model: TFLiteModel) -> Counter[str]:

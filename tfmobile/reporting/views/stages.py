@@ -10,6 +10,7 @@ from tfmobile.artifacts import Report, RewriteStep, StepFact
 from tfmobile.reporting import formatting
 from tfmobile.reporting.json_report import scalars
 from tfmobile.reporting.plain import plain
+from tfmobile.reporting.views.cards import sentence
 from tfmobile.reporting.views.table import Table, table
 
 MOST_LINES = 60
@@ -71,7 +72,7 @@ def stages_view(report: Report) -> StagesView:
 def _step(step: StepFact, longest: float) -> StepView:
     facts = {**scalars(plain(step.options)), **scalars(plain(step.facts))}
     share = 0 if step.reused or longest <= 0 else max(1, round(100 * step.seconds / longest))
-    state = "reused from an earlier run" if step.reused else "run"
+    state = "reused" if step.reused else "done now"
     return StepView(step.name, formatting.seconds(step.seconds), state, share, _pairs(facts))
 
 
@@ -101,7 +102,7 @@ def _pass(step: RewriteStep) -> PassView:
         summary=f"{step.nodes_before:,} → {step.nodes_after:,} nodes, {len(step.changed):,} changed, "
         f"{len(step.skipped):,} skipped, {formatting.seconds(step.seconds)}",
         proof=proof,
-        reason=f"{step.reason}{first}".strip(),
+        reason=f"{sentence(step.reason)}{first}".strip() if step.reason else first.strip(),
         changed=_cut(step.changed),
         skipped=_cut(step.skipped),
     )
