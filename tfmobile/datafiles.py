@@ -1,4 +1,4 @@
-"""TOML rows to frozen dataclasses: an unknown key or a value of the wrong type is an error that says which and where."""
+"""TOML rows to frozen dataclasses: an unknown key or a value of the wrong type is an error that says where."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise PlanError(f"There is no file '{path}'.", fixes=["Check the path."]) from None
     except OSError as cause:
-        raise PlanError(
-            f"'{path}' cannot be read.", why=str(cause), fixes=["Check its permissions."]
-        ) from cause
+        raise PlanError(f"'{path}' cannot be read.", why=str(cause), fixes=["Check its permissions."]) from cause
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
         raise PlanError(
             f"'{path}' is not valid TOML.", why=str(cause), fixes=["Correct the line named above."]

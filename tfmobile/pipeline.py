@@ -154,7 +154,7 @@ def inspect(
     graph: str | None = None,
     trust: bool = False,
 ) -> GraphInspection | TFLiteInspection:
-    """What is in a model: format, signatures, operators, parameters, MACs, size by layer. A .tflite needs no TensorFlow."""
+    """What is in a model: operators, parameters, MACs, size by layer. A .tflite needs no TensorFlow."""
     from tfmobile.inspection import inspect_graph, inspect_tflite
 
     plan = make_plan(None, locals(), discover=False)

@@ -188,9 +188,7 @@ def _normal(values: Mapping[str, Any]) -> dict[str, Any]:
         ):
             normal[key] = (value,)
         if name == "passes":
-            normal[key] = tuple(
-                part.strip() for text in normal[key] for part in text.split(",") if part.strip()
-            )
+            normal[key] = tuple(part.strip() for text in normal[key] for part in text.split(",") if part.strip())
     return normal
 
 
@@ -209,9 +207,9 @@ def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check(plan: Plan) -> Plan:
     """Refuse values that no command can use, before any work is done."""
-    from tfmobile.datasets.preprocessing import check_preprocessing
+    from tfmobile.datasets.preprocessing import validate
 
-    check_preprocessing(plan.preprocessing)
+    validate(plan.preprocessing)
     if plan.data.limit is not None and plan.data.limit < 1:
         raise UsageError(
             "--limit must be at least 1.",
@@ -219,9 +217,7 @@ def _check(plan: Plan) -> Plan:
             fixes=["Leave it out to use all samples."],
         )
     if any(count < 1 for count in plan.benchmark.threads):
-        raise UsageError(
-            "--threads must be at least 1.", why=f"It is {plan.benchmark.threads}.", fixes=["--threads 1"]
-        )
+        raise UsageError("--threads must be at least 1.", why=f"It is {plan.benchmark.threads}.", fixes=["--threads 1"])
     if plan.benchmark.time_budget <= 0:
         raise UsageError(
             "--time-budget must be above 0 seconds.",

@@ -128,11 +128,12 @@ def add_metadata(context: Context, content: bytes, name: str, description: str, 
 
 
 def _labels(context: Context) -> tuple[str, ...]:
-    from tfmobile.datasets import open_dataset, read_labels
+    from tfmobile.datasets import open_dataset
+    from tfmobile.datasets.labels import read_class_names
 
     plan = context.plan
     if plan.data.labels is not None:
-        return read_labels(plan.data.labels)
+        return read_class_names(plan.data.labels)
     if plan.data.data is None:
         return ()
     return open_dataset(plan.data_spec(plan.data.data)).class_names
