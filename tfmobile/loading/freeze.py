@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from tfmobile.errors import ModelError, TfmobileError
 from tfmobile.graph.model import Graph, Shape, TensorRef, TensorSpec
 from tfmobile.loading import operations
@@ -167,7 +169,8 @@ def _settle_phases(graph_def: Any, inputs: Sequence[End]) -> tuple[str, ...]:
         node.Clear()
         node.name, node.op = name, "Const"
         node.attr["dtype"].type = kind
-        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype=tf.as_dtype(kind), shape=()))
+        constant = np.asarray(value).astype(tf.as_dtype(kind).as_numpy_dtype)
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(constant))
         notes.append(f"Placeholder '{name}' only tells training from inference; it is fixed to {value:g}.")
     return tuple(notes)
 

@@ -56,10 +56,13 @@ def guess_outputs(graph_def: Any, path: str) -> list[End]:
     labels = {name for name, node in nodes.items() if trains and node.op == "Placeholder" and _LABEL.search(name)}
     aside = training | _downstream(nodes, labels | training)
     fed = _downstream(nodes, set(sources)) - aside
-    read = {ref.node for name in fed for ref, control in map(edge, nodes[name].input) if not control}
+    readers = _readers(nodes)
     sinks = [
-        name for name in nodes if name in fed and name not in read and nodes[name].op not in ("Placeholder", *_CONSTANT)
+        name
+        for name in nodes
+        if name in fed and nodes[name].op not in ("Placeholder", *_CONSTANT) and not fed & set(readers.get(name, ()))
     ]
+    sinks = _without_watchers(sinks, nodes, readers)
     if not sinks:
         raise _no_outputs(nodes, path)
     return [End(name, TensorRef(name)) for name in sinks]
@@ -73,13 +76,30 @@ def _training(nodes: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _downstream(nodes: Mapping[str, Any], start: Iterable[str]) -> set[str]:
-    """``start`` and everything that reads from it by data."""
-    readers: dict[str, list[str]] = {}
+def _without_watchers(sinks: list[str], nodes: Mapping[str, Any], readers: Mapping[str, list[str]]) -> list[str]:
+    """Leave out what only an Assert reads, and what only summaries read when there are others."""
+
+    def watched_by(name: str, ending: str) -> bool:
+        own = readers.get(name, [])
+        return bool(own) and all(nodes[reader].op.endswith(ending) for reader in own)
+
+    kept = [name for name in sinks if not watched_by(name, "Assert")]
+    return [name for name in kept if not watched_by(name, "Summary")] or kept
+
+
+def _readers(nodes: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Node → the nodes that read from it by data."""
+    found: dict[str, list[str]] = {}
     for node in nodes.values():
         for ref, control in map(edge, node.input):
             if not control:
-                readers.setdefault(ref.node, []).append(node.name)
+                found.setdefault(ref.node, []).append(node.name)
+    return found
+
+
+def _downstream(nodes: Mapping[str, Any], start: Iterable[str]) -> set[str]:
+    """``start`` and everything that reads from it by data."""
+    readers = _readers(nodes)
     seen: set[str] = set()
     waiting = list(start)
     while waiting:
