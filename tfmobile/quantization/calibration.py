@@ -1,0 +1,71 @@
+"""Activation ranges of a float .tflite over all samples, streamed, in any order, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from tfmobile.artifacts import Calibration
+from tfmobile.graph.model import Array
+from tfmobile.progress import Progress, silent
+from tfmobile.quantization.calibration_child import CalibrationChild
+from tfmobile.quantization.random_data import RANDOM
+from tfmobile.quantization.sample_checks import SampleChecks
+from tfmobile.quantization.tensor_keys import merge
+
+Feed = tuple[str, Mapping[str, Array]]
+STAGE = "calibrate"
+
+
+def calibrate(
+    float_model: bytes,
+    feeds: Iterable[Feed],
+    *,
+    source: str,
+    start: Calibration | None = None,
+    checkpoint: Callable[[Calibration], None] | None = None,
+    every: int = 50,
+    total: int | None = None,
+    progress: Progress = silent,
+    timeout_s: float = 120.0,
+) -> Calibration:
+    """The smallest and largest value of every float tensor over all samples.
+
+    ``feeds``: (sample name, arrays by input key, already preprocessed), read once, one at a time. The result does not
+    depend on their order. ``start`` is an earlier, partial result: ``feeds`` then goes on after its samples.
+    ``checkpoint`` is given the result so far after every ``every`` samples. ``source`` says where the samples come
+    from; "random" marks the result as random. The model runs in a child process, on all cores; a sample that takes
+    longer than ``timeout_s`` seconds ends it.
+
+    Raises DataError naming the sample for NaN, infinity or a wrong shape, for samples that are all constant or all the
+    same, and for no samples; VerificationError when the model crashes the runtime or hangs.
+    """
+    before = start or Calibration({}, 0, source)
+    # A checkpoint is only ever written for data that vary, so that is known of ``start``.
+    checks = SampleChecks(varied=before.samples > 0)
+    done = before.samples
+    with CalibrationChild(float_model, timeout_s=timeout_s) as child:
+        for name, feed in feeds:
+            checks.see(name, feed)
+            child.see(name, feed)
+            done += 1
+            progress(STAGE, done, total)
+            if checkpoint and checks.varied and done % every == 0 and done != total:
+                checkpoint(_result(before, child.ranges(), done, checks))
+        checks.finish(done)
+        if done == before.samples:
+            return _result(before, {}, done, checks)
+        return _result(before, child.ranges(), done, checks)
+
+
+def _result(
+    before: Calibration, ranges: Mapping[str, tuple[float, float]], samples: int, checks: SampleChecks
+) -> Calibration:
+    merged = dict(before.ranges)
+    merge(merged, ranges)
+    return Calibration(
+        ranges={key: merged[key] for key in sorted(merged)},
+        samples=samples,
+        source=before.source,
+        random=before.source == RANDOM,
+        notes=checks.notes(samples, before.notes),
+    )

@@ -1,0 +1,127 @@
+"""The parent's side of calibration: a child process runs the model, because a model can take its process down."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tfmobile.errors import TfmobileError, ToolError, VerificationError
+from tfmobile.graph.model import Array
+from tfmobile.quantization.sample_stream import write_question, write_sample
+from tfmobile.runtime import child
+
+WORKER = "tfmobile.quantization.calibration_worker"
+WHAT = "The float model"
+
+
+class CalibrationChild:
+    """A context: ``see`` samples, ask for ``ranges``. Raises what the child raised, or how it ended.
+
+    A sample that takes longer than ``timeout_s`` seconds ends the child.
+    """
+
+    def __init__(self, model: bytes, *, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._stack = contextlib.ExitStack()
+        try:
+            self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tfmobile-")))
+            (self._folder / "model.tflite").write_bytes(model)
+            request = {"threads": min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)}
+            (self._folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+            self._log = self._stack.enter_context((self._folder / "stderr").open("wb"))
+        except OSError as cause:
+            self._stack.close()
+            raise ToolError(
+                "The temporary folder cannot be used.",
+                why=str(cause),
+                fixes=["Free space there, or point TMPDIR at a folder with room."],
+            ) from cause
+        self._alive = time.monotonic()
+        self._hung = False
+
+    def __enter__(self) -> CalibrationChild:
+        self._process = subprocess.Popen(
+            child.command(WORKER, self._folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+        )
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+        self._stdout.close()
+        self._stack.close()
+
+    @property
+    def _stdin(self) -> Any:
+        return self._process.stdin
+
+    @property
+    def _stdout(self) -> Any:
+        return self._process.stdout
+
+    def see(self, name: str, feed: Mapping[str, Array]) -> None:
+        """Hand over one sample; returns as soon as the child has room for it."""
+        self._alive = time.monotonic()
+        try:
+            write_sample(self._stdin, name, feed)
+        except OSError:
+            raise self._failure() from None
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The range of every tensor over all samples so far."""
+        self._alive = time.monotonic()
+        try:
+            write_question(self._stdin)
+        except OSError:
+            raise self._failure() from None
+        return {key: (low, high) for key, (low, high) in self._answer()["ranges"].items()}
+
+    def _answer(self) -> Mapping[str, Any]:
+        line = self._stdout.readline()
+        if not line:
+            raise self._failure()
+        answer: Mapping[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise child.rebuild(answer["error"])
+        return answer
+
+    def _failure(self) -> TfmobileError:
+        """Why the child does not listen any more."""
+        for line in self._stdout:
+            answer = json.loads(line)
+            if "error" in answer:
+                return child.rebuild(answer["error"])
+        code = self._process.wait()
+        why = child.tail(self._folder / "stderr")
+        if self._hung:
+            return VerificationError(
+                f"{WHAT} did not finish a sample within {self._timeout_s:g} seconds and was stopped.",
+                why=why or "The runtime gave no message.",
+                fixes=["Try a smaller input (--input-shape) to see whether it hangs or is only slow."],
+            )
+        return child.failure(WHAT, code, why)
+
+    def _watch(self) -> None:
+        while self._process.poll() is None:
+            if time.monotonic() - self._alive > self._timeout_s:
+                self._hung = True
+                self._process.kill()
+            time.sleep(0.2)
