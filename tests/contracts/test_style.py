@@ -21,7 +21,7 @@ REGISTRIES = [
         ("registry", "npmjs"), ("crates", "io"), ("repo1", "maven"), ("proxy", "golang"),
     )
 ]  # fmt: skip
-MACHINE_PATH = re.compile(r"(?<![\w./}$])/(?:work|tmp|root|home/\w+|Users/\w+)/\w")
+MACHINE_PATH = re.compile(r"(?<![\w./}$])/(?:work|tmp|root)/\w")
 UNFINISHED = re.compile(r"\b(?:TO" + "DO|FIX" + "ME|XX" + r"X)\b")
 
 
