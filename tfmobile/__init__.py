@@ -8,6 +8,7 @@ Importing this package imports neither TensorFlow nor numpy; a function imports 
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ _API = ("benchmark", "evaluate", "freeze", "inspect", "optimize", "recipes", "ta
 
 def __getattr__(name: str) -> Any:
     if name in _API:
-        from tfmobile import pipeline
-
-        return getattr(pipeline, name)
+        return getattr(importlib.import_module("tfmobile.pipeline"), name)
     raise AttributeError(f"module 'tfmobile' has no attribute '{name}'")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -78,6 +79,7 @@ def group() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: run, show errors, leave with the documented exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter would bury our own words
     try:
         code = group.main(words, prog_name="tfmobile", standalone_mode=False)
     except Exception as error:
