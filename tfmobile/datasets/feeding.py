@@ -116,7 +116,10 @@ def _typed(array: Array, tensor: TensorFact, name: str) -> Array:
                 why=f"They are {array.dtype} from {array.min()} to {array.max()}.",
                 fixes=["Store whole numbers in the range of that type.", "Leave --mean and --std out for this model."],
             )
-    if array.dtype.kind == "f" and not np.isfinite(typed).all():
+    # The sum is finite unless a value is not (or it overflows): much faster than looking at every value.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = array.dtype.kind == "f" and not np.isfinite(typed.sum())
+    if suspicious and not np.isfinite(typed).all():
         raise DataError(
             f"'{name}' has {int((~np.isfinite(typed)).sum())} values that are NaN or infinite.",
             fixes=["Remove the sample or correct its values."],

@@ -20,37 +20,39 @@ def finite(outputs: Mapping[str, Array]) -> bool:
 
 def top_classes(scores: Array) -> tuple[int, ...]:
     """The classes of the highest scores of [K], best first, equal scores in class order; (-1,) if one is NaN."""
-    if np.isnan(scores).any():
+    if np.isnan(scores.max()):
         return (-1,)
     if len(scores) <= 64:
-        return tuple(int(index) for index in np.argsort(-scores, kind="stable")[:TOP])
+        return tuple(np.argsort(-scores, kind="stable")[:TOP].tolist())
     # Everything from the fifth highest score up, so that ties at the border are settled in class order too.
     border = np.partition(scores, len(scores) - TOP)[len(scores) - TOP]
     places = np.flatnonzero(scores >= border)
-    return tuple(int(index) for index in places[np.argsort(-scores[places], kind="stable")[:TOP]])
+    return tuple(places[np.argsort(-scores[places], kind="stable")[:TOP]].tolist())
 
 
 def rank_of(scores: Array, label: int) -> int:
     """How many of [K] scores come before the label's, equal ones in class order; K when a score is NaN."""
-    if np.isnan(scores).any():
+    if np.isnan(scores.max()):
         return len(scores)
     own = scores[label]
-    return int((scores > own).sum() + (scores[:label] == own).sum())
+    return int(np.count_nonzero(scores > own) + np.count_nonzero(scores[:label] == own))
 
 
 def looks_like_probabilities(scores: Array) -> bool:
     """Whether all of [K] lie in 0..1, give or take a quantization step."""
-    return bool((scores >= -1e-6).all() and (scores <= 1 + 1e-3).all())
+    return bool(scores.min() >= -1e-6 and scores.max() <= 1 + 1e-3)
 
 
 def confidence_of(scores: Array, index: int) -> float:
     """The probability of class ``index``: its score if scores are probabilities, else their softmax; 0 with NaN."""
-    if index < 0 or not np.isfinite(scores).all():
+    if index < 0:
         return 0.0
     if looks_like_probabilities(scores):
         return float(scores[index])
-    powers = np.exp(scores - scores.max())
-    return float(powers[index] / powers.sum())
+    with np.errstate(invalid="ignore", over="ignore"):
+        powers = np.exp(scores.astype(np.float64) - scores.max())
+        found = float(powers[index] / powers.sum())
+    return found if math.isfinite(found) else 0.0
 
 
 def compare_outputs(reference: Sequence[Array], candidate: Sequence[Array]) -> PairRecord:
