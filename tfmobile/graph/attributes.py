@@ -98,6 +98,16 @@ def dtype_name(array: Array) -> str:
     return "string" if array.dtype.kind in "OSU" else array.dtype.name
 
 
+def compact(array: Array) -> Array:
+    """The array, read-only; a fill of one value becomes a broadcast view of it."""
+    value = np.asarray(array)
+    if value.dtype != object and value.size > 1 and _is_fill(value):
+        value = np.broadcast_to(value[(0,) * value.ndim], value.shape)
+    value = value.view()
+    value.flags.writeable = False
+    return value
+
+
 def _stored_bytes(proto: Any, dtype: Any, shape: tuple[int, ...]) -> Array | None:
     plain = np.dtype(dtype.as_numpy_dtype)
     if plain.names is not None or plain.itemsize * int(np.prod(shape, dtype=np.int64)) != len(proto.tensor_content):

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfmobile.errors import DataError, ModelError, UnsupportedError, VerificationError
 from tfmobile.graph.graphdef import to_graph_def
-from tfmobile.graph.model import Array, Graph, TensorRef
+from tfmobile.graph.model import Array, Graph, Node, TensorRef
 
 
 def run(graph: Graph, feeds: Mapping[str, Array], fetches: Sequence[TensorRef] | None = None) -> dict[str, Array]:
@@ -24,7 +24,7 @@ class Runner:
 
     ``feeds`` go by input key. Results come by output key or, when ``fetches`` are named, by ``str(ref)``. The graph
     runs as it is written; ``optimized`` lets TensorFlow rewrite it first, as a user's program would. ``threads`` 0 is
-    all.
+    all. Channels-first (NCHW) layers, which a CPU cannot run, are turned by TensorFlow's layout optimizer.
 
     Raises UnsupportedError for an op this TensorFlow does not have, ModelError for a graph it does not accept,
     DataError for inputs that do not fit, VerificationError when the run fails.
@@ -43,13 +43,14 @@ class Runner:
         check_ops(graph)
         self._graph = graph
         self._tf_graph = tf.Graph()
-        _import(graph, self._tf_graph)
+        import_graph(graph, self._tf_graph)
         wanted = [(spec.key, spec.ref) for spec in graph.outputs]
         if fetches is not None:
             wanted = [(str(ref), ref) for ref in fetches]
-        self._fetches = {key: self._tensor(ref) for key, ref in wanted}
+        turned = any(_is_channels_first(node) for node in graph)
+        self._fetches = self._fetched(wanted, turned)
         self._feeds = {spec.key: self._tensor(spec.ref) for spec in graph.inputs}
-        self._session = tf.compat.v1.Session(graph=self._tf_graph, config=_config(optimized, threads))
+        self._session = tf.compat.v1.Session(graph=self._tf_graph, config=_config(optimized, turned, threads))
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs; strings as objects of bytes."""
@@ -81,6 +82,15 @@ class Runner:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _fetched(self, wanted: Sequence[tuple[str, TensorRef]], turned: bool) -> dict[str, Any]:
+        import tensorflow as tf
+
+        tensors = {key: self._tensor(ref) for key, ref in wanted}
+        if not turned:
+            return tensors
+        with self._tf_graph.as_default():  # the layout optimizer leaves what is fetched alone
+            return {key: tf.identity(tensor) for key, tensor in tensors.items()}
 
     def _tensor(self, ref: TensorRef) -> Any:
         try:
@@ -124,7 +134,8 @@ def _functions(library: bytes) -> frozenset[str]:
     return frozenset(item.signature.name for item in function_pb2.FunctionDefLibrary.FromString(library).function)
 
 
-def _import(graph: Graph, tf_graph: Any) -> None:
+def import_graph(graph: Graph, tf_graph: Any) -> None:
+    """Import into a tf.Graph, under the same names; ModelError when TensorFlow does not accept it."""
     import tensorflow as tf
 
     with tf_graph.as_default():
@@ -138,8 +149,14 @@ def _import(graph: Graph, tf_graph: Any) -> None:
             ) from cause
 
 
-def _config(optimized: bool, threads: int) -> Any:
+def _is_channels_first(node: Node) -> bool:
+    layout = node.attrs.get("data_format")
+    return isinstance(layout, bytes) and layout.startswith(b"NC")
+
+
+def _config(optimized: bool, turned: bool, threads: int) -> Any:
     import tensorflow as tf
+    from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
     config = tf.compat.v1.ConfigProto(
         allow_soft_placement=True,
@@ -147,10 +164,31 @@ def _config(optimized: bool, threads: int) -> Any:
         intra_op_parallelism_threads=threads,
         inter_op_parallelism_threads=1 if threads else 0,
     )
-    if not optimized:
-        config.graph_options.rewrite_options.disable_meta_optimizer = True
-        config.graph_options.optimizer_options.opt_level = tf.compat.v1.OptimizerOptions.L0
+    rewrites = config.graph_options.rewrite_options
+    if turned:
+        rewrites.layout_optimizer = RewriterConfig.ON
+        rewrites.cpu_layout_conversion = RewriterConfig.NCHW_TO_NHWC
+        rewrites.min_graph_nodes = -1
+    if optimized:
+        return config
+    config.graph_options.optimizer_options.opt_level = tf.compat.v1.OptimizerOptions.L0
+    if not turned:
+        rewrites.disable_meta_optimizer = True
+    for field in _REWRITES if turned else ():
+        setattr(rewrites, field, RewriterConfig.OFF)
     return config
+
+
+_REWRITES = (
+    "constant_folding",
+    "shape_optimization",
+    "remapping",
+    "arithmetic_optimization",
+    "dependency_optimization",
+    "loop_optimization",
+    "common_subgraph_elimination",
+)
+"""TensorFlow's own rewrites that would change which sums are formed."""
 
 
 def _fitted(key: str, value: Array, tensor: Any) -> Array:

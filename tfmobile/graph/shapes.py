@@ -1,0 +1,42 @@
+"""Shapes and dtypes of all tensors by TensorFlow's own inference. Nothing is run."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tfmobile.graph.model import Graph, Node, Shape, ShapeAttr, TensorRef
+from tfmobile.graph.run import check_ops, import_graph
+
+
+def infer_shapes(graph: Graph) -> dict[TensorRef, Shape]:
+    """The shape of every output of every node, given the shapes of the graph's inputs; raises as ``infer_types``."""
+    return {ref: shape for ref, (shape, _) in infer_types(graph).items()}
+
+
+def infer_types(graph: Graph) -> dict[TensorRef, tuple[Shape, str]]:
+    """Shape and dtype of every output of every node, given the shapes of the graph's inputs.
+
+    Raises UnsupportedError for an op this TensorFlow does not have, ModelError for a graph it does not accept.
+    """
+    import tensorflow as tf
+
+    check_ops(graph)
+    tf_graph = tf.Graph()
+    import_graph(dataclasses.replace(graph, nodes=_with_input_shapes(graph)), tf_graph)
+    return {
+        TensorRef(operation.name, index): (
+            None if tensor.shape.rank is None else tuple(tensor.shape.as_list()),
+            str(tensor.dtype.base_dtype.name),
+        )
+        for operation in tf_graph.get_operations()
+        for index, tensor in enumerate(operation.outputs)
+    }
+
+
+def _with_input_shapes(graph: Graph) -> dict[str, Node]:
+    nodes = dict(graph.nodes)
+    for spec in graph.inputs:
+        node = nodes.get(spec.ref.node)
+        if node is not None and node.op == "Placeholder" and spec.shape is not None:
+            nodes[node.name] = dataclasses.replace(node, attrs={**node.attrs, "shape": ShapeAttr(spec.shape)})
+    return nodes
