@@ -25,9 +25,7 @@ from tfmobile.loading import identify, load
         ("tflite", "tflite"),
     ],
 )
-def test_every_format_is_known_without_tensorflow(
-    fixture: str, format: str, request: pytest.FixtureRequest
-) -> None:
+def test_every_format_is_known_without_tensorflow(fixture: str, format: str, request: pytest.FixtureRequest) -> None:
     path = request.getfixturevalue(fixture)
     found = identify(path)
     assert found.format == format

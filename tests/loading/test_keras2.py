@@ -48,9 +48,7 @@ def test_loading_leaves_the_environment_alone(keras2_h5: Path) -> None:
     assert after == before
 
 
-def test_open_picture_size_asks_for_input_shape(
-    k2: Any, tmp_path: Path, answers: Callable[..., Any]
-) -> None:
+def test_open_picture_size_asks_for_input_shape(k2: Any, tmp_path: Path, answers: Callable[..., Any]) -> None:
     path = tmp_path / "open.h5"
     with quiet():
         image_model(k2, shape=(None, None, 3)).save(str(path))

@@ -35,9 +35,7 @@ def test_model_answers_like_keras(k3: Any, tmp_path: Path, name: str, answers: C
     np.testing.assert_allclose(answers(source, X)[0], model.predict(X, verbose=0), atol=1e-6)
 
 
-def test_both_keras_live_in_one_process(
-    keras2_h5: Path, keras3_archive: Path, answers: Callable[..., Any]
-) -> None:
+def test_both_keras_live_in_one_process(keras2_h5: Path, keras3_archive: Path, answers: Callable[..., Any]) -> None:
     assert load(keras2_h5).format == "keras2"
     assert load(keras3_archive).format == "keras3"
     assert load(keras2_h5).format == "keras2"

@@ -40,4 +40,4 @@ def _explained(root: Path, file: KerasFile, cause: Exception) -> Exception:
             why="tf_keras opens what Keras 2 saved; Keras 1 named layers and weights differently.",
             fixes=["Open and save it with Keras 2.2 once, then give the new file."],
         )
-    return keras_model.not_built(root, cause)
+    return keras_model.not_built(root, file, cause)

@@ -20,7 +20,7 @@ def open_model(root: Path, options: Options) -> Loaded:
         with keras_model.named(root, suffix) as path:
             model = keras.models.load_model(str(path), compile=False, safe_mode=not options.trust)
     except Exception as cause:
-        raise keras_model.not_built(root, cause) from cause
+        raise keras_model.not_built(root, file, cause) from cause
     graph, notes = keras_model.freeze_keras(model, root, options)
     del model
     return Loaded(file.summary, (root,), graph=graph, notes=notes)

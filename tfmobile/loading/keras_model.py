@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from tfmobile.loading.options import End, Options
 from tfmobile.loading.quiet import tensorflow
 from tfmobile.loading.shapes import InputShapes, fixed
 
+_MISSING = re.compile(r"Unknown \w+|Could not locate|[Cc]ustom (object|layer|class)")
 _EXPORT = "Where the class is defined, export a SavedModel: `model.export('folder')`, and give the folder."
 
 
@@ -43,15 +45,14 @@ def named(path: Path, suffix: str) -> Iterator[Path]:
         yield link
 
 
-def not_built(path: Path, cause: Exception) -> TfmobileError:
+def not_built(path: Path, file: KerasFile, cause: Exception) -> TfmobileError:
     """The error for a configuration or weights that Keras refuses."""
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    text = lines[0][:300] if lines else type(cause).__name__
-    custom = any(word in str(cause) for word in ("Unknown layer", "Unknown object", "Could not locate", "custom"))
-    if custom:
+    text = _cause(cause)
+    custom = code_in(file.config)
+    if custom or _MISSING.search(str(cause)):
         return ModelError(
             f"'{path}' needs a class or function that is not in the file.",
-            why=text,
+            why="; ".join(custom[:4]) or text,
             fixes=[
                 _EXPORT,
                 "From Python, register the class (keras.saving.register_keras_serializable) before load().",
@@ -62,6 +63,13 @@ def not_built(path: Path, cause: Exception) -> TfmobileError:
         why=text,
         fixes=["Save it again with the Keras that made it, or export a SavedModel: `model.export('folder')`."],
     )
+
+
+def _cause(cause: Exception) -> str:
+    """The sentence that matters in one of Keras' long messages."""
+    text = str(cause).rpartition("Exception encountered: ")[2]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(cause).__name__
 
 
 def freeze_keras(model: Any, path: Path, options: Options) -> tuple[Graph, tuple[str, ...]]:
@@ -170,9 +178,8 @@ def _constants(function: Any) -> Any:
 
 
 def _not_traced(path: Path, cause: Exception) -> ModelError:
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     return ModelError(
         f"The model in '{path}' cannot be run at these input shapes.",
-        why=(lines[0] if lines else type(cause).__name__)[:300],
+        why=_cause(cause),
         fixes=["Give its real input shape: --input-shape 1x224x224x3", _EXPORT],
     )

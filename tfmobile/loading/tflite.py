@@ -32,7 +32,8 @@ def _look(content: bytes, root: Path) -> tuple[int, int]:
         if content[4:8] != b"TFL3":
             raise ValueError("the mark TFL3 is not at byte 4")
         table = _u32(content, 0)
-        vtable = table - struct.unpack_from("<i", content, table)[0]
+        distance = _u32(content, table)
+        vtable = table - (distance - (1 << 32) if distance >> 31 else distance)
         version = _u32(content, table + _field(content, vtable, 0))
         at = table + _field(content, vtable, 2)
         vector = at + _u32(content, at)
