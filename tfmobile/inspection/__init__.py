@@ -1,1 +1,28 @@
-"""Placeholder."""
+"""What is in a model: operators, parameters, MACs, size by layer. Opens nothing that executes code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfmobile.codec import encode
+from tfmobile.inspection.facts import GraphInspection, TFLiteInspection
+from tfmobile.inspection.graph import inspect_graph
+from tfmobile.inspection.rendering import print_inspection
+from tfmobile.inspection.tflite import inspect_tflite
+
+SCHEMA_VERSION = 1
+
+__all__ = [
+    "GraphInspection",
+    "TFLiteInspection",
+    "inspect_graph",
+    "inspect_tflite",
+    "print_inspection",
+    "to_dict",
+]
+
+
+def to_dict(inspection: GraphInspection | TFLiteInspection) -> dict[str, Any]:
+    """JSON values; ``kind`` is graph or tflite."""
+    kind = "graph" if isinstance(inspection, GraphInspection) else "tflite"
+    return {"schema_version": SCHEMA_VERSION, "kind": kind, **encode(inspection)}

@@ -1,0 +1,156 @@
+"""``inspect`` of a .tflite: read from its bytes, without TensorFlow and without running it."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections import Counter
+from typing import Any
+
+from tfmobile.artifacts import OpFact
+from tfmobile.errors import ModelError
+from tfmobile.inspection import multiplies
+from tfmobile.inspection.arena import arena_bytes
+from tfmobile.inspection.facts import BufferFact, LayerFact, MetadataFact, OpCount, TFLiteInspection
+from tfmobile.inspection.scheme import constant_tensors, scheme
+from tfmobile.runtime import associated_files, describe, flatbuffer, read_metadata
+
+EDGE_TPU_OP = "edgetpu-custom-op"
+_MOST_BUFFERS = 20
+_PARAMETER_TYPES = ("float", "bfloat16", "int8", "uint8", "int4", "int2", "uint4", "int16")
+
+
+def inspect_tflite(content: bytes, name: str) -> TFLiteInspection:
+    """What is in a .tflite; ``name`` is its file name. Raises ModelError when it is not a whole one."""
+    described = describe(content)
+    model = flatbuffer.view(content)
+    with flatbuffer.sound():
+        main = model.subgraphs[0]
+        operators = flatbuffer.sequence(main.operators)
+        layers = tuple(
+            _layer(model, main, operator, fact) for operator, fact in zip(operators, described.ops, strict=True)
+        )
+        edge_tpu = any(fact.op == EDGE_TPU_OP for fact in described.ops)
+        words = scheme(model, described.ops)
+        notes = list(described.notes)
+        return TFLiteInspection(
+            name=name,
+            sha256=hashlib.sha256(content).hexdigest(),
+            schema_version=int(model.version),
+            description=flatbuffer.text(model.description),
+            signatures=tuple(flatbuffer.signatures(model)),
+            inputs=described.inputs,
+            outputs=described.outputs,
+            subgraphs=len(model.subgraphs),
+            ops=_histogram(model, operators),
+            parameters=_parameters(model),
+            macs=sum(layer.macs or 0 for layer in layers),
+            layers=layers,
+            quantization=words,
+            arithmetic=dict(Counter(fact.kind for fact in described.ops)),
+            size=described.size,
+            buffers=_buffers(model),
+            arena_bytes=arena_bytes(model),
+            edge_tpu=edge_tpu,
+            metadata=tuple(MetadataFact(key, len(value)) for key, value in flatbuffer.metadata(model).items()),
+            description_metadata=_metadata(content, notes),
+            attached={key: len(value) for key, value in associated_files(content).items()},
+            command=_command(name, words, edge_tpu),
+            notes=(*notes, *_notes(layers, edge_tpu)),
+        )
+
+
+def _layer(model: Any, main: Any, operator: Any, fact: OpFact) -> LayerFact:
+    inputs = [_shape(main, index) for index in flatbuffer.sequence(operator.inputs)]
+    outputs = flatbuffer.sequence(operator.outputs)
+    output = _shape(main, outputs[0]) if outputs else None
+    weights = [
+        main.tensors[index]
+        for index in flatbuffer.sequence(operator.inputs)
+        if index >= 0 and _is_parameter(model, main.tensors[index])
+    ]
+    return LayerFact(
+        name=fact.output,
+        op=fact.op,
+        shape=output,
+        parameters=sum(map(elements, weights)),
+        parameter_bytes=fact.weight_bytes,
+        macs=multiplies.count(multiplies.TFLITE, fact.op, inputs, output, {}),
+        dtype=flatbuffer.dtype_name(main.tensors[outputs[0]].type) if outputs else "",
+    )
+
+
+def _shape(main: Any, index: int) -> tuple[int, ...] | None:
+    if index < 0:
+        return ()
+    return tuple(int(size) for size in flatbuffer.sequence(main.tensors[index].shape))
+
+
+def elements(tensor: Any) -> int:
+    """How many values a tensor of the file holds."""
+    count = 1
+    for size in flatbuffer.sequence(tensor.shape):
+        count *= int(size)
+    return count
+
+
+def _is_parameter(model: Any, tensor: Any) -> bool:
+    kind = flatbuffer.dtype_name(tensor.type)
+    quantized = bool(flatbuffer.sequence(getattr(tensor.quantization, "scale", None)))
+    real = kind.startswith(_PARAMETER_TYPES) or (quantized and kind.startswith("int"))
+    return real and flatbuffer.tensor_bytes(model, tensor) > 0 and bool(flatbuffer.sequence(tensor.shape))
+
+
+def _parameters(model: Any) -> int:
+    """Values in all constants of all subgraphs that are weights or biases; a shared buffer counts once."""
+    found = {int(tensor.buffer): tensor for tensor in constant_tensors(model) if _is_parameter(model, tensor)}
+    return sum(map(elements, found.values()))
+
+
+def _histogram(model: Any, operators: list[Any]) -> tuple[OpCount, ...]:
+    counts = Counter(
+        (flatbuffer.op_name(model, operator), int(model.operatorCodes[operator.opcodeIndex].version))
+        for operator in operators
+    )
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(OpCount(op, count, version) for (op, version), count in ordered)
+
+
+def _buffers(model: Any) -> tuple[BufferFact, ...]:
+    found: dict[int, BufferFact] = {}
+    for tensor in constant_tensors(model):
+        fact = BufferFact(
+            name=flatbuffer.text(tensor.name),
+            dtype=flatbuffer.dtype_name(tensor.type),
+            shape=tuple(int(size) for size in flatbuffer.sequence(tensor.shape)),
+            size_bytes=flatbuffer.tensor_bytes(model, tensor),
+        )
+        found.setdefault(int(tensor.buffer), fact)
+    return tuple(sorted(found.values(), key=lambda fact: -fact.size_bytes)[:_MOST_BUFFERS])
+
+
+def _metadata(content: bytes, notes: list[str]) -> dict[str, Any]:
+    try:
+        return read_metadata(content)
+    except ModelError as error:
+        notes.append(f"{error.what} {error.why}")
+        return {}
+
+
+def _notes(layers: tuple[LayerFact, ...], edge_tpu: bool) -> list[str]:
+    notes = []
+    if edge_tpu:
+        notes.append(
+            "Compiled for the Edge TPU: what the compiler mapped is one closed operator, so its layers and MACs are "
+            "not visible, and the file runs only with the Edge TPU's delegate."
+        )
+    unknown = [layer.name for layer in layers if layer.macs is None]
+    if unknown:
+        notes.append(f"The MACs of {len(unknown)} layers are not counted, because a shape is not known.")
+    return notes
+
+
+def _command(name: str, words: str, edge_tpu: bool) -> str:
+    if edge_tpu or not words.startswith("float"):
+        return ""
+    return shlex.join(["tfmobile", "optimize", name, "--recipe", "int8", "--data"]) + " DATA"
