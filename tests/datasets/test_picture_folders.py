@@ -177,3 +177,19 @@ def test_labels_files_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     for name, message in [("nowhere.txt", "no labels file"), ("empty.txt", "is empty")]:
         with pytest.raises(DataError, match=message):
             open_dataset(DataSpec(str(tmp_path / "data"), labels=str(tmp_path / name)))
+
+
+def test_a_data_set_split_into_parts_names_the_part_to_give(tmp_path: Path) -> None:
+    picture(tmp_path / "train" / "cat" / "a.png")
+    picture(tmp_path / "val" / "cat" / "a.png")
+    with pytest.raises(DataError, match="one level deeper") as caught:
+        open_dataset(DataSpec(str(tmp_path)))
+    assert caught.value.fixes[0].endswith("val")
+
+
+def test_pictures_beside_class_folders_are_left_out_with_a_note(tmp_path: Path) -> None:
+    picture(tmp_path / "cat" / "a.png")
+    picture(tmp_path / "loose.png")
+    dataset = open_dataset(DataSpec(str(tmp_path)))
+    assert len(dataset) == 1
+    assert "loose.png" in dataset.notes[0]

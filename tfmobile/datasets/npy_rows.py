@@ -37,7 +37,7 @@ def read_header(stream: IO[bytes], name: str) -> Header:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran_order, dtype = read(stream)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as cause:
+    except Exception as cause:  # numpy passes on what its parser meets: SyntaxError, TokenError, UnicodeDecodeError, …
         raise DataError(
             f"{name} is no readable numpy array.",
             why=str(cause),
@@ -61,7 +61,7 @@ def map_npy(path: Path, header: Header, *, skip: int = 0) -> Array:
         return np.empty(header.shape, header.dtype)
     try:
         return np.memmap(path, header.dtype, "r", skip + header.offset, header.shape, order)  # type: ignore[call-overload, no-any-return]
-    except (ValueError, OSError) as cause:
+    except (ValueError, OverflowError, OSError) as cause:
         raise DataError(
             f"'{path}' is cut off or unreadable.",
             why=f"Its header promises an array {list(header.shape)} of {header.dtype}; {cause}.",

@@ -67,7 +67,9 @@ def open_npz(spec: DataSpec) -> ArraySource:
         archive = zipfile.ZipFile(path)
         members = {item.filename.removesuffix(".npy"): item for item in archive.infolist()}
         arrays = {key: open_member(path, archive, item) for key, item in members.items()}
-    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError) as cause:
+    except DataError:
+        raise
+    except Exception as cause:  # zipfile raises BadZipFile, NotImplementedError, RuntimeError, struct.error, …
         raise DataError(
             f"'{path}' is no readable .npz file.", why=str(cause), fixes=["Copy it again, or save it with numpy.savez."]
         ) from cause

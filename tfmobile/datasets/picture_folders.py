@@ -56,6 +56,9 @@ def open_class_folders(spec: DataSpec) -> PictureFiles:
     if len(empty) == len(groups):
         raise no_pictures(spec.path)
     numbers, names, notes = _numbering(sorted(groups), spec)
+    loose = pictures_in(folder)
+    if loose:
+        notes += (f"{len(loose)} pictures that lie outside the class folders were left out, first '{loose[0].name}'.",)
     if empty:
         notes += (f"{len(empty)} class folders hold no picture: {', '.join(empty[:5])}.",)
     files = [path for group in groups.values() for path in group]
@@ -92,7 +95,14 @@ def open_pictures(spec: DataSpec) -> PictureFiles:
 
 
 def no_pictures(path: str) -> DataError:
-    """The error for a folder without a picture."""
+    """The error for a folder without a picture; it names a sub-folder that would do."""
+    parts = [part for part in class_folders_of(Path(path)) if any(map(pictures_in, class_folders_of(part)))]
+    if parts:
+        return DataError(
+            f"The class folders of '{path}' lie one level deeper.",
+            why=f"Its folders {', '.join(part.name for part in parts[:3])} hold folders with pictures.",
+            fixes=[f"Choose one of its parts: --data {parts[-1]}"],
+        )
     return DataError(
         f"The folder '{path}' holds no pictures.",
         why="Looked for labels.csv, class folders with pictures, images/, and pictures in the folder itself.",

@@ -149,6 +149,7 @@ class Pool:
 
     def _tell(self, one: _Child, line: str) -> None:
         assert one.process.stdin is not None
+        one.heard = time.monotonic()
         # A worker that is gone is reported where its answers end.
         with contextlib.suppress(OSError):
             one.process.stdin.write(line + "\n")
