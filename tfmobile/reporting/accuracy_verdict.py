@@ -48,17 +48,17 @@ def _judge_top1(change: Interval, samples: int) -> Verdict:
     if change.high < 0:
         tone: Tone = "bad" if -change.value >= BAD_LOSS else "caution"
         words = f"loses {amount} points"
-        return Verdict(tone, words, f"{words} ({numbers})", f"{words} of accuracy")
+        return Verdict(tone, words, f"{words} ({numbers})", f"{words} of accuracy", numbers)
     if change.low > 0:
         words = f"gains {amount} points"
-        return Verdict("good", words, f"{words} ({numbers})", f"{words} of accuracy")
+        return Verdict("good", words, f"{words} ({numbers})", f"{words} of accuracy", numbers)
     if change.low < -WIDE:
         doubt = f"a loss of up to {abs(100 * change.low):.1f} points cannot be ruled out"
         clause = f"no measurable loss of accuracy ({doubt} on {formatting.count(samples, 'sample')})"
-        return Verdict("neutral", "no measurable loss", f"no measurable loss ({numbers}); {doubt}", clause)
-    return Verdict(
-        "good", "no measurable loss", f"no measurable loss ({numbers})", "no measurable loss of accuracy"
-    )
+        detail = f"no measurable loss ({numbers}); {doubt}"
+        return Verdict("neutral", "no measurable loss", detail, clause, f"{numbers}; {doubt}")
+    clause = "no measurable loss of accuracy"
+    return Verdict("good", "no measurable loss", f"no measurable loss ({numbers})", clause, numbers)
 
 
 def _judge_error(evaluation: Evaluation, comparison: Comparison, change: Interval) -> Verdict:
@@ -74,13 +74,12 @@ def _judge_error(evaluation: Evaluation, comparison: Comparison, change: Interva
     if change.low > 0:
         tone: Tone = "bad" if not math.isfinite(share) or share >= 5 else "caution"
         words = f"mean error grows{by}"
-        return Verdict(tone, words, f"{words} ({numbers})", f"the mean error grows{by}")
+        return Verdict(tone, words, f"{words} ({numbers})", f"the mean error grows{by}", numbers)
     if change.high < 0:
         words = f"mean error shrinks{by}"
-        return Verdict("good", words, f"{words} ({numbers})", f"a mean error that shrinks{by}")
-    return Verdict(
-        "good", "no measurable loss", f"no measurable change of the mean error ({numbers})", "no measurable loss"
-    )
+        return Verdict("good", words, f"{words} ({numbers})", f"a mean error that shrinks{by}", numbers)
+    detail = f"no measurable change of the mean error ({numbers})"
+    return Verdict("good", "no measurable loss", detail, "no measurable loss", numbers)
 
 
 def _judge_metric(evaluation: Evaluation, comparison: Comparison, change: Interval) -> Verdict:
@@ -91,12 +90,10 @@ def _judge_metric(evaluation: Evaluation, comparison: Comparison, change: Interv
         f"{formatting.signed_significant(change.high)}, {formatting.count(comparison.samples, 'sample')}"
     )
     if change.low <= 0 <= change.high:
-        return Verdict(
-            "good", "no measurable change", f"no measurable change of {name} ({numbers})",
-            f"no measurable change of {name}",
-        )
+        words = f"no measurable change of {name}"
+        return Verdict("good", "no measurable change", f"{words} ({numbers})", words, numbers)
     words = f"{name} changes by {formatting.signed_significant(change.value)}"
-    return Verdict("caution", words, f"{words} ({numbers})", f"{words}")
+    return Verdict("caution", words, f"{words} ({numbers})", words, numbers)
 
 
 def _judge_likeness(comparison: Comparison) -> Verdict:

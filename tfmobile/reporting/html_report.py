@@ -1,4 +1,4 @@
-"""One self-contained page: styles, script, plots and pictures inside; nothing is fetched, nothing of the user is trusted.
+"""One self-contained page: styles, script, plots and pictures inside; nothing is fetched, no text is trusted.
 
 All text is escaped by the template engine, and a Content-Security-Policy names the page's own style and script by hash,
 so that even a hole in the escaping could run nothing.
@@ -53,6 +53,7 @@ def to_html(report: Report) -> str:
         "versions": table("Versions", ("", ""), [(key, str(value)) for key, value in report.versions.items()]),
         "recipe": str(report.recipe.get("name", report.optimized.recipe)),
         "recipe_summary": str(report.recipe.get("summary", "")),
+        "source_notes": [note for note in report.source.notes if note not in report.notes],
         "report": report,
         "style": Markup(style),
         "script": Markup(script),

@@ -20,12 +20,17 @@ SAME_SPEED = 0.02
 
 @dataclass(frozen=True)
 class Verdict:
-    """``words`` stand alone ("2.3× faster"), ``detail`` gives the numbers, ``clause`` fits into the headline."""
+    """The same judgement in four lengths.
+
+    ``words`` stand alone ("2.3× faster"), ``numbers`` stand beside them (the interval), ``detail`` is both in one
+    sentence, ``clause`` fits into the headline.
+    """
 
     tone: Tone
     words: str
     detail: str
     clause: str
+    numbers: str = ""
 
 
 def judge_size(original: TFLiteModel, optimized: TFLiteModel) -> Verdict:
@@ -34,14 +39,15 @@ def judge_size(original: TFLiteModel, optimized: TFLiteModel) -> Verdict:
     detail = f"{formatting.size(before)} → {formatting.size(after)}"
     if before <= 0 or after <= 0:
         return Verdict("unknown", "size unknown", detail, "")
-    detail += f" ({formatting.signed(100 * (after / before - 1), 0)} %)"
+    share = f"{formatting.signed(100 * (after / before - 1), 0)} %"
+    detail, numbers = f"{detail} ({share})", f"{share} of the .tflite file"
     if abs(after / before - 1) <= SAME_SIZE:
-        return Verdict("neutral", "same size", detail, "the same size")
+        return Verdict("neutral", "same size", detail, "the same size", numbers)
     if after < before:
         words = f"{formatting.times(before / after)} smaller"
-        return Verdict("good", words, detail, words)
+        return Verdict("good", words, detail, words, numbers)
     words = f"{formatting.times(after / before)} larger"
-    return Verdict("caution", words, detail, words)
+    return Verdict("caution", words, detail, words, numbers)
 
 
 def judge_latency(latency: Latency | None) -> Verdict:
@@ -53,10 +59,11 @@ def judge_latency(latency: Latency | None) -> Verdict:
         return Verdict("unknown", "not compared", "No original was timed beside it.", "speed")
     first = ratios[0]
     tone, words, clause = judge_ratio(first.value)
-    return Verdict(tone, words, _latency_detail(latency, first) + _other_settings(ratios), clause)
+    numbers = _numbers(first) + _other_settings(ratios)
+    return Verdict(tone, words, _medians(latency) + numbers, clause, numbers)
 
 
-def judge_ratio(ratio: Interval) -> tuple[Tone, str, str]:
+def judge_ratio(ratio: Interval, baseline: str = "original") -> tuple[Tone, str, str]:
     """Tone, words and headline clause of one ratio of medians (above 1 is faster)."""
     if ratio.low <= 1 <= ratio.high or not (math.isfinite(ratio.low) and math.isfinite(ratio.high)):
         return "neutral", "no measurable difference", "no measurable difference in speed"
@@ -66,19 +73,21 @@ def judge_ratio(ratio: Interval) -> tuple[Tone, str, str]:
         words = f"{formatting.times(ratio.value)} faster"
         return "good", words, words
     longer = f"takes {formatting.times(1 / ratio.value)} as long"
-    return "bad", "slower than the original", f"slower than the original ({longer})"
+    words = f"slower than the {baseline}" if baseline == "original" else f"slower than {baseline}"
+    return "bad", words, f"{words} ({longer})"
 
 
-def _latency_detail(latency: Latency, ratio: Ratio) -> str:
+def _medians(latency: Latency) -> str:
     before, after = main_rows(latency)
+    if before is None or after is None:
+        return ""
+    return f"median {formatting.milliseconds(before.p50_ms)} → {formatting.milliseconds(after.p50_ms)}, "
+
+
+def _numbers(ratio: Ratio) -> str:
     value = ratio.value
-    medians = (
-        f"median {formatting.milliseconds(before.p50_ms)} → {formatting.milliseconds(after.p50_ms)}, "
-        if before is not None and after is not None
-        else ""
-    )
     interval = f"ratio {_plain(value.value)}, 95 % interval {_plain(value.low)} to {_plain(value.high)}"
-    return f"{medians}{interval} ({setting(ratio.threads, ratio.xnnpack)})"
+    return f"{interval} ({setting(ratio.threads, ratio.xnnpack)})"
 
 
 def _other_settings(ratios: tuple[Ratio, ...]) -> str:

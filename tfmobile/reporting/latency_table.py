@@ -35,7 +35,7 @@ def print_latency(latency: Latency, console: Console) -> None:
         table.add_row(*(Text(cell) for cell in _cells(row)))
     console.print(table)
     for ratio in latency.ratios:
-        tone, words, _ = judge_ratio(ratio.value)
+        tone, words, _ = judge_ratio(ratio.value, ratio.baseline)
         value = ratio.value
         line = (
             f"{MARKS[tone]} {ratio.name} against {ratio.baseline}: {words} (ratio {value.value:.2f}, 95 % interval "

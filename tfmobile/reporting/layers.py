@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from tfmobile.artifacts import OpFact, TFLiteModel
 
@@ -47,7 +47,8 @@ def short_names(names: Sequence[str]) -> list[str]:
     """Without the fused parts after ``;`` and the scopes that all names share: ``Conv2d_3/Relu6``."""
     heads = [name.split(";")[0] for name in names]
     scopes = [head.split("/") for head in heads]
-    depth = len(os.path.commonprefix(scopes)) if len(scopes) > 1 else 0
+    shared = takewhile(lambda level: len(set(level)) == 1, zip(*scopes, strict=False))
+    depth = len(list(shared)) if len(scopes) > 1 else 0
     depth = min([depth, *(len(scope) - 1 for scope in scopes)])
     return ["/".join(scope[depth:]) or head for scope, head in zip(scopes, heads, strict=True)]
 

@@ -10,7 +10,7 @@ from tfmobile.reporting import formatting
 from tfmobile.reporting.charts.op_kinds import words as kind_words
 from tfmobile.reporting.html_report import model_title
 from tfmobile.reporting.judgement import Tone
-from tfmobile.reporting.selection import compared, main_rows
+from tfmobile.reporting.selection import compared, main_ratios, main_rows
 from tfmobile.reporting.verdict import Verdicts, op_counts, verdicts
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STYLES: dict[str, str] = {"good": "green", "neutral": "", "caution": "yellow", "bad": "bold red", "unknown": "dim"}
 MARKS: dict[str, str] = {"good": "✓", "neutral": "=", "caution": "!", "bad": "✕", "unknown": "–"}
-_MOST_NOTES = 6
+_MOST_WARNINGS, _MOST_NOTES = 4, 3
 
 Line = tuple[str, str, str, str, Tone]
 
@@ -53,7 +53,7 @@ def grid(heads: tuple[str, ...], lines: Iterable[Line]) -> Table:
     table = Table(box=None, pad_edge=True, padding=(0, 2, 0, 1), header_style="dim", expand=False)
     for index, head in enumerate(heads):
         last = index == len(heads) - 1
-        table.add_column(head, justify="right" if 0 < index and not last else "left", no_wrap=not last)
+        table.add_column(head, justify="right" if index > 0 and not last else "left", no_wrap=not last)
     for *cells, tone in lines:
         *plain, change = (Text(str(cell)) for cell in cells)
         change.stylize(STYLES[tone])
@@ -83,9 +83,17 @@ def _latency_lines(report: Report, words: Verdicts) -> list[Line]:
         return [("Latency", formatting.DASH, formatting.DASH, words.latency.words, words.latency.tone)]
     ms, size = formatting.milliseconds, formatting.size
     return [
-        ("Latency", ms(before.p50_ms), ms(after.p50_ms), words.latency.words, words.latency.tone),
+        ("Latency", ms(before.p50_ms), ms(after.p50_ms), _speed(report, words), words.latency.tone),
         ("Memory", size(before.model_memory_bytes), size(after.model_memory_bytes), "", "neutral"),
     ]
+
+
+def _speed(report: Report, words: Verdicts) -> str:
+    ratios = main_ratios(report.latency)
+    if not ratios:
+        return words.latency.words
+    value = ratios[0].value
+    return f"{words.latency.words} (ratio {value.value:.2f}, {value.low:.2f} to {value.high:.2f})"
 
 
 def _accuracy_lines(evaluation: Evaluation | None, words: Verdicts) -> list[Line]:
@@ -97,8 +105,10 @@ def _accuracy_lines(evaluation: Evaluation | None, words: Verdicts) -> list[Line
         if second:
             title = (evaluation.metric_name if evaluation is not None and name == "metric" else None) or title
             tone: Tone = "neutral" if lines else verdict.tone
-            lines.append((title, _estimate(before, name) or formatting.DASH, second, "" if lines else verdict.detail, tone))
-    return lines or [("Accuracy", formatting.DASH, formatting.DASH, verdict.detail, verdict.tone)]
+            lines.append(
+                (title, _estimate(before, name) or formatting.DASH, second, "" if lines else verdict.detail, tone)
+            )
+    return lines or [("Accuracy", formatting.DASH, formatting.DASH, verdict.words, verdict.tone)]
 
 
 def _estimate(model: ModelAccuracy | None, name: str) -> str:
@@ -109,20 +119,23 @@ def _estimate(model: ModelAccuracy | None, name: str) -> str:
 
 
 def _print_facts(report: Report, words: Verdicts, console: Console) -> None:
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2, 0, 1))
+    table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column()
     table.add_row("Operators", Text(kind_words(op_counts(report))))
-    for one in words.warnings[:_MOST_NOTES]:
+    for one in words.warnings[:_MOST_WARNINGS]:
         label = "Warning" if one.tone == "bad" else "Note"
-        table.add_row(Text(f"{label} {MARKS[one.tone]}", style=STYLES[one.tone]), Text(one.text, style=STYLES[one.tone]))
+        table.add_row(
+            Text(f"{label} {MARKS[one.tone]}", style=STYLES[one.tone]), Text(one.text, style=STYLES[one.tone])
+        )
     for note in report.notes[:_MOST_NOTES]:
         table.add_row("Note", Text(note))
-    hidden = max(0, len(words.warnings) - _MOST_NOTES) + max(0, len(report.notes) - _MOST_NOTES)
+    hidden = max(0, len(words.warnings) - _MOST_WARNINGS) + max(0, len(report.notes) - _MOST_NOTES)
     if hidden:
         table.add_row("", Text(f"{formatting.count(hidden, 'more note')} in the report"))
     table.add_row("Report", Text(f"{report.out.rstrip('/')}/report.html", style="bold"))
-    console.print(table)
+    console.print(Padding(table, (0, 1)))

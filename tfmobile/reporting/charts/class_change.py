@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -62,7 +62,7 @@ def movers(changes: Sequence[ClassChange]) -> list[ClassChange]:
     return lost + gained
 
 
-def _key(points: bool):  # type: ignore[no-untyped-def]
+def _key(points: bool) -> Callable[[ClassChange], float]:
     return (lambda change: change.points) if points else (lambda change: change.after - change.before)
 
 

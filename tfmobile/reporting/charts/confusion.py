@@ -51,7 +51,15 @@ def _cell(
     tip = f"{names[row]}, answered {names[column]}: {number} of {sum(counts)}"
     # Errors are few: their shade climbs faster, so that a 10 % confusion can be seen.
     shade = share if row == column else min(1.0, 3 * share)
-    box = svg.rect(x + 0.5, y + 0.5, cell - 1, cell - 1, "cell empty" if not number else f"cell {kind}", tip, fill_opacity=1.0 if not number else round(0.12 + 0.88 * shade, 2))
+    box = svg.rect(
+        x + 0.5,
+        y + 0.5,
+        cell - 1,
+        cell - 1,
+        "cell empty" if not number else f"cell {kind}",
+        tip,
+        fill_opacity=1.0 if not number else round(0.12 + 0.88 * shade, 2),
+    )
     if not number or cell < 17:
         return box
     ink = "on-accent small" if 0.12 + 0.88 * shade > 0.6 else "value small"

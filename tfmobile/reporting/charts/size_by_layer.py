@@ -49,8 +49,17 @@ def _draw(rows: Sequence[Row], width: int, count: int) -> Markup:
         parts += [
             svg.text(0, top + 12, clip(name, int((width - 130) / 6.6)), "label"),
             svg.text(width, top + 12, values, "value", "end"),
-            svg.rect(0, top + 17, width * before / largest, _BAR, "original", f"{full}, original: {formatting.size(before)}"),
-            svg.rect(0, top + 17 + _BAR, width * after / largest, _BAR, "optimized", f"{full}, optimized: {formatting.size(after)}"),
+            svg.rect(
+                0, top + 17, width * before / largest, _BAR, "original", f"{full}, original: {formatting.size(before)}"
+            ),
+            svg.rect(
+                0,
+                top + 17 + _BAR,
+                width * after / largest,
+                _BAR,
+                "optimized",
+                f"{full}, optimized: {formatting.size(after)}",
+            ),
         ]
     name, _, before, after = rows[0]
     label = (

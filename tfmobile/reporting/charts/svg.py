@@ -20,9 +20,7 @@ def element(tag: str, *children: str, **attributes: str | float | None) -> Marku
         for name, value in attributes.items()
         if value is not None
     )
-    return Markup("<{0}{1}>{2}</{0}>").format(
-        Markup(escape(tag)), Markup("").join(pairs), Markup("").join(children)
-    )
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(escape(tag)), Markup("").join(pairs), Markup("").join(children))
 
 
 def _number(value: str | float) -> str:

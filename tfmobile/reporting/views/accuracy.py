@@ -14,7 +14,7 @@ from tfmobile.reporting.charts.confusion import confusion
 from tfmobile.reporting.selection import class_name, compared, main_comparison
 from tfmobile.reporting.views.table import Table, table
 
-SHOWN = 24
+SHOWN = 12
 """So many changed samples are shown at once, the others on demand."""
 MOST_SAMPLES = 120
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
@@ -136,8 +136,8 @@ def _paired(comparison: Comparison | None) -> Table:
         ("Output cosine similarity", "" if comparison.cosine is None else f"{comparison.cosine:.5f}"),
         ("Largest output difference", formatting.small(comparison.max_abs)),
     ]
-    heads = ("", f"{comparison.candidate} against {comparison.reference}")
-    return table("Paired statistics, sample by sample", heads, [row for row in rows if row[1]], [1])
+    caption = f"Sample by sample: {comparison.candidate} against {comparison.reference}"
+    return table(caption, ("", ""), [row for row in rows if row[1]], [1])
 
 
 def _change(change: Interval | None) -> str:

@@ -30,13 +30,15 @@ def cards(report: Report, words: Verdicts) -> tuple[Card, ...]:
 
 def _size(report: Report, verdict: Verdict) -> Card:
     before, after = report.original.size, report.optimized.size
-    change = 100 * (after.total_bytes / before.total_bytes - 1) if before.total_bytes else 0.0
-    detail = f"{formatting.signed(change, 0)} % of the .tflite file."
-    lines = (
-        f"Zipped, as in an app: {formatting.size(before.zipped_bytes)} → {formatting.size(after.zipped_bytes)}.",
-        f"The original here is the float .tflite; its source takes {formatting.size(report.source.size_bytes)}.",
+    given = "The original here is the .tflite as given."
+    if report.source.format != "tflite":
+        source = formatting.size(report.source.size_bytes)
+        given = f"The original here is the model as float .tflite; its source takes {source}."
+    zipped = f"Zipped, as in an app: {formatting.size(before.zipped_bytes)} → {formatting.size(after.zipped_bytes)}."
+    lines = (zipped, given)
+    return Card(
+        "Size", formatting.size(before.total_bytes), formatting.size(after.total_bytes), verdict, detail(verdict), lines
     )
-    return Card("Size", formatting.size(before.total_bytes), formatting.size(after.total_bytes), verdict, detail, lines)
 
 
 def _latency(report: Report, verdict: Verdict) -> Card:
@@ -48,10 +50,13 @@ def _latency(report: Report, verdict: Verdict) -> Card:
             f"{formatting.size(after.model_memory_bytes)}."
         )
     if report.latency is not None:
+        lines += [
+            f"Under TensorFlow the {row.name} takes {formatting.milliseconds(row.p50_ms)}."
+            for row in report.latency.rows
+            if row.runtime == "tensorflow"
+        ][:1]
         lines.append(f"On {report.latency.host.get('cpu', 'this machine')}. Other devices differ.")
-    detail = verdict.detail.partition(", ratio ")[2]
-    detail = f"Ratio {detail}." if detail else verdict.detail
-    return Card("Latency", _median(before), _median(after), verdict, detail, tuple(lines))
+    return Card("Latency", _median(before), _median(after), verdict, detail(verdict), tuple(lines))
 
 
 def _median(row: LatencyRow | None) -> str:
@@ -64,7 +69,12 @@ def _accuracy(evaluation: Evaluation | None, verdict: Verdict) -> Card:
     before, after = compared(evaluation)
     title, first, second = _figures(evaluation, before, after)
     lines = [_same_answer(evaluation)]
-    return Card(title, first, second, verdict, sentence(verdict.detail), tuple(line for line in lines if line))
+    return Card(title, first, second, verdict, detail(verdict), tuple(line for line in lines if line))
+
+
+def detail(verdict: Verdict) -> str:
+    """The numbers beside the words, else the whole sentence."""
+    return sentence(verdict.numbers or verdict.detail)
 
 
 def sentence(text: str) -> str:
@@ -80,9 +90,7 @@ def _same_answer(evaluation: Evaluation) -> str:
     return f"Same answer on {formatting.percent(same.value)} of the samples ({formatting.percent_range(same)})."
 
 
-def _figures(
-    evaluation: Evaluation, before: ModelAccuracy | None, after: ModelAccuracy | None
-) -> tuple[str, str, str]:
+def _figures(evaluation: Evaluation, before: ModelAccuracy | None, after: ModelAccuracy | None) -> tuple[str, str, str]:
     """Title and the two figures of what the task measures."""
     kinds = (("top1", "Top-1 accuracy"), ("mae", "Mean absolute error"), ("metric", evaluation.metric_name or "Metric"))
     for name, title in kinds:

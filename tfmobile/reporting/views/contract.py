@@ -61,7 +61,7 @@ def _files(report: Report) -> Table:
 
 
 def _file(name: str, model: TFLiteModel) -> tuple[str, str, str, str]:
-    made = " by ".join(part for part in (model.recipe, model.backend) if part) or "as given"
+    made = " by ".join(part for part in (model.recipe, model.backend) if part not in ("", "none")) or "as given"
     digest = hashlib.sha256(model.content).hexdigest()
     return name, made, formatting.size(model.size.total_bytes), digest
 
@@ -69,7 +69,9 @@ def _file(name: str, model: TFLiteModel) -> tuple[str, str, str, str]:
 def preprocessing_sentence(values: Mapping[str, Any]) -> str:
     """What is done to a stored sample, in order: crop, resize, colour, normalization, layout."""
     parts = [
-        _when(values.get("central_crop"), lambda kept: f"keep the central {formatting.percent(float(kept))} of each side"),
+        _when(
+            values.get("central_crop"), lambda kept: f"keep the central {formatting.percent(float(kept))} of each side"
+        ),
         _when(values.get("resize"), lambda dims: f"resize to {formatting.shape(dims)} (height × width)"),
         _when(values.get("color"), lambda color: f"{str(color).upper()} colour order"),
         _normalization(_channels(values.get("mean")), _channels(values.get("std"))),

@@ -13,6 +13,8 @@ from tfmobile.reporting.judgement import judge_ratio
 from tfmobile.reporting.selection import setting
 from tfmobile.reporting.views.table import Row, Table, table
 
+OPEN_ENDED = "* The time budget ended before this median was certain."
+
 
 @dataclass(frozen=True)
 class LatencyView:
@@ -30,14 +32,16 @@ class LatencyView:
 def latency_view(latency: Latency) -> LatencyView:
     """All rows in the table; TFLite rows in the plot."""
     drawn = [row for row in latency.rows if row.runtime == "tflite" and row.times_ms]
+    warmups = sorted({row.warmup_runs for row in latency.rows})
+    warmup = formatting.listed(str(one) for one in warmups)
     return LatencyView(
         plot=latency_distribution(drawn),
         plot_caption=_caption(drawn, len(drawn) < len(latency.rows)),
         rows=_rows(latency),
         ratios=_ratios(latency),
         host=table("Measured on", ("", ""), latency.host.items()),
-        how=f"Fed with {latency.inputs}; {formatting.seconds(latency.seconds)} in all. Original and optimized take "
-        "turns, so that drift of the machine cancels in the ratio.",
+        how=f"Fed with {latency.inputs}, after {warmup} warm-up runs; {formatting.seconds(latency.seconds)} in all. "
+        "Original and optimized take turns, so that drift of the machine cancels in the ratio.",
         notes=latency.notes,
     )
 
@@ -57,8 +61,9 @@ def _rows(latency: Latency) -> Table:
         "Model", "Runtime", "Threads", "XNNPACK", "Median", "95 % interval", "p90", "p99", "Mean", "Start-up",
         "Peak memory", "Model’s part", "Runs",
     )  # fmt: skip
+    note = "" if all(row.converged for row in latency.rows) else OPEN_ENDED
     rows = [Row(_cells(row), "" if row.converged else "caution") for row in latency.rows]
-    return table("Benchmark, every row", heads, rows, [2, *range(4, 13)])
+    return table("Benchmark, every row", heads, rows, [2, *range(4, 13)], note)
 
 
 def _cells(row: LatencyRow) -> tuple[str, ...]:
@@ -76,7 +81,7 @@ def _cells(row: LatencyRow) -> tuple[str, ...]:
         ms(row.init_ms),
         formatting.size(row.peak_memory_bytes),
         formatting.size(row.model_memory_bytes),
-        f"{row.warmup_runs} + {row.runs:,}{'' if row.converged else ', not certain'}",
+        f"{row.runs:,}{'' if row.converged else '*'}",
     )
 
 
@@ -95,12 +100,13 @@ def _ratios(latency: Latency) -> Table:
             setting(one.threads, one.xnnpack),
             f"{one.value.value:.2f}",
             f"{one.value.low:.2f} to {one.value.high:.2f}",
-            judge_ratio(one.value)[1],
+            judge_ratio(one.value, one.baseline)[1],
         )
         for one in latency.ratios
     ]
-    caption = "Ratio of medians, above 1 is faster"
+    note = "Ratio of the medians; above 1 is faster."
     if not same:
-        return table(caption, ("", "Setting", "Ratio", "95 % interval", ""), rows, [2, 3])
+        return table("How much faster", ("", "Setting", "Ratio", "95 % interval", ""), rows, [2, 3], note)
     name, baseline = pairs.pop()
-    return table(f"{caption}: {name} against {baseline}", ("Setting", "Ratio", "95 % interval", ""), rows, [1, 2])
+    caption = f"How much faster: {name} against {baseline}"
+    return table(caption, ("Setting", "Ratio", "95 % interval", ""), rows, [1, 2], note)

@@ -44,7 +44,7 @@ def precision_view(report: Report) -> PrecisionView:
         operators=_operators(model),
         left_float=_left_float(model),
         backend=model.backend,
-        notes=model.notes,
+        notes=tuple(note for note in model.notes if note not in report.notes),
     )
 
 

@@ -16,18 +16,25 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """``numeric``: columns set flush right. ``caption`` is read by screen readers and shown above."""
+    """``numeric``: columns set flush right. ``caption`` is shown above, ``note`` below."""
 
     caption: str
     heads: tuple[str, ...]
     rows: tuple[Row, ...]
     numeric: frozenset[int] = frozenset()
+    note: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.rows)
 
 
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str] | Row], numeric: Iterable[int] = ()) -> Table:
+def table(
+    caption: str,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str] | Row],
+    numeric: Iterable[int] = (),
+    note: str = "",
+) -> Table:
     """Rows without a tone may be given as plain sequences."""
     made = tuple(row if isinstance(row, Row) else Row(tuple(row)) for row in rows)
-    return Table(caption, tuple(heads), made, frozenset(numeric))
+    return Table(caption, tuple(heads), made, frozenset(numeric), note)
