@@ -11,6 +11,7 @@ import importlib
 import inspect
 import re
 import sys
+import textwrap
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -245,8 +246,16 @@ def as_toml(row: Any, skip: Iterable[str]) -> str:
         value = getattr(row, field.name)
         if field.name in skip or value in (None, "", ()) or value == field.default:
             continue
-        lines.append(f"{field.name.replace('_', '-')} = {toml(value)}")
+        lines += wrapped(f"{field.name.replace('_', '-')} = {toml(value)}")
     return "```toml\n" + "\n".join(lines) + "\n```"
+
+
+def wrapped(line: str, width: int = 100) -> list[str]:
+    """A row that is too long, its list broken into lines."""
+    if len(line) <= width or not line.endswith("]"):
+        return [line]
+    head, _, items = line.removesuffix("]").partition("[")
+    return [f"{head}[", *textwrap.wrap(items + ",", width, initial_indent="  ", subsequent_indent="  "), "]"]
 
 
 def toml(value: Any) -> str:
