@@ -129,9 +129,10 @@ def targets_page() -> str:
     parts = ["# Targets", "What `--target` takes. A target's rules are checked before any work and on the result."]
     parts.append(table(["Target", "Meaning"], ([f"[`{row.name}`](#{row.name})", row.summary] for row in rows)))
     for row in rows:
-        parts.append(f"## {row.name}\n\n{row.summary}\n\n{as_toml(row, skip=('name', 'summary'))}")
+        parts += [f"## {row.name}", row.summary, as_toml(row, skip=("name", "summary", "notes"))]
+        parts.append("\n".join(f"- {note}" for note in row.notes))
     parts += ["## Keys of a target file", prose(type(rows[0]).__doc__), key_table(type(rows[0]), skip=("name",))]
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def passes_page() -> str:
@@ -251,10 +252,10 @@ def as_toml(row: Any, skip: Iterable[str]) -> str:
 
 
 def wrapped(line: str, width: int = 100) -> list[str]:
-    """A row that is too long, its list broken into lines."""
-    if len(line) <= width or not line.endswith("]"):
+    """A row that is too long, its list of words broken into lines."""
+    head, bracket, items = line.removesuffix("]").partition("[")
+    if len(line) <= width or not bracket:
         return [line]
-    head, _, items = line.removesuffix("]").partition("[")
     return [f"{head}[", *textwrap.wrap(items + ",", width, initial_indent="  ", subsequent_indent="  "), "]"]
 
 
