@@ -16,7 +16,9 @@ from tfmobile.graph.match import PASS_THROUGH, Constants, origin
 from tfmobile.graph.model import Node, TensorRef
 
 RANDOM_UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2", "StatefulUniform"})
-_ARITHMETIC = frozenset({"Add", "AddV2", "Sub", "Mul", "RealDiv", "Div", "Reciprocal", "Inv", "Cast"}) | PASS_THROUGH
+_ARITHMETIC = PASS_THROUGH | frozenset(
+    {"Add", "AddV2", "Sub", "Mul", "RealDiv", "Div", "Reciprocal", "Inv", "Cast", "Pow", "Neg", "Sqrt", "Rsqrt"}
+)
 _SUMS = frozenset({"Add", "AddV2"})
 _COMPARE = frozenset({"GreaterEqual", "Greater", "Less", "LessEqual"})
 _NAMES = ("keep_prob", "keepprob", "dropout", "drop_rate", "learning_phase", "is_training", "phase_train")

@@ -37,8 +37,11 @@ class GraphEditor:
         return self._nodes[name]
 
     def __iter__(self) -> Iterator[Node]:
-        """The nodes there are now; the graph may change while they are walked."""
-        return iter(list(self._nodes.values()))
+        """The nodes there are now, each as it is when its turn comes; the graph may change meanwhile."""
+        for name in list(self._nodes):
+            node = self._nodes.get(name)
+            if node is not None:
+                yield node
 
     def get(self, name: str) -> Node | None:
         """The node, or None when it is gone."""
@@ -121,14 +124,22 @@ class GraphEditor:
         self._unindex(self._nodes.pop(name))
         del self._readers[name], self._place[name]
 
+    def prune(self) -> None:
+        """Remove the nodes that no output needs. Inputs always stay."""
+        kept = needed(self._nodes, self._output_nodes, self.inputs)
+        gone = [node for name, node in self._nodes.items() if name not in kept]
+        for node in gone:
+            self._unindex(node)
+        for node in gone:
+            del self._nodes[node.name], self._readers[node.name], self._place[node.name]
+
     def finish(self, *, prune: bool = True, library: bytes | None = None) -> Graph:
         """The graph as it is now; with ``prune``, without the nodes no output needs. Inputs always stay."""
-        names = sorted(self._nodes, key=self._place.__getitem__)
-        nodes = {name: self._nodes[name] for name in names}
-        kept = needed(nodes, self._output_nodes, self.inputs) if prune else nodes.keys()
+        if prune:
+            self.prune()
         return dataclasses.replace(
             self._graph,
-            nodes={name: node for name, node in nodes.items() if name in kept},
+            nodes={name: self._nodes[name] for name in sorted(self._nodes, key=self._place.__getitem__)},
             library=self._graph.library if library is None else library,
         )
 

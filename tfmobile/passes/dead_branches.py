@@ -73,7 +73,7 @@ def _functional(editor: GraphEditor, node: Node, library: bytes, changed: list[s
     branch = "then_branch" if value else "else_branch"
     function = node.attrs.get(branch)
     if isinstance(function, RawAttr) and inline_call(editor, node, function, node.inputs[1:], library):
-        changed.append(f"Replaced the conditional '{node.name}' by its {branch.replace('_', ' ')}.")
+        changed.append(f"Replaced the conditional '{node.name}' by its branch for inference.")
 
 
 def _dataflow(editor: GraphEditor, switches: Mapping[str, bool], changed: list[str], skipped: list[str]) -> None:
@@ -90,7 +90,7 @@ def _dataflow(editor: GraphEditor, switches: Mapping[str, bool], changed: list[s
             place = editor.add_constant(f"{name}/value_index", np.array(index, np.int32), beside=name)
             editor.redirect(TensorRef(name, 1), place)
         editor.replace(Node(name, "Identity", (ref,), merge.controls, {"T": merge.attrs["T"]}, merge.device))
-        changed.append(f"Replaced the conditional that ends in '{name}' by its branch {index}.")
+        changed.append(f"Replaced the conditional '{name}' by its branch for inference.")
     for name, value in switches.items():
         editor.redirect(TensorRef(name, int(value)), editor[name].inputs[0])
         _free_pivot(editor, name)

@@ -95,7 +95,7 @@ class FoldConstants:
         if not count:
             return PassResult(graph, (), skipped + tuple(late))
         result = editor.finish()
-        what = f"Computed {count} {'constant' if count == 1 else 'constants'} ({len(graph) - len(result)} nodes less)."
+        what = f"Computed {count} {'constant' if count == 1 else 'constants'} ({len(graph) - len(result)} nodes fewer)."
         return PassResult(result, (what,), skipped + tuple(late))
 
 

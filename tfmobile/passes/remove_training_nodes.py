@@ -34,7 +34,9 @@ class RemoveTrainingNodes:
         skipped: list[str] = []
         changed.extend(_use_defaults(editor))
         choose_branches(editor, graph.library, changed, skipped)
+        editor.prune()
         changed.extend(_remove_dropout(editor))
+        editor.prune()
         changed.extend(drop_idle_controls(editor))
         changed.extend(_remove_pass_through(editor))
         changed.extend(_set_phases(editor))
