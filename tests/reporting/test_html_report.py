@@ -229,3 +229,20 @@ def test_text_has_contrast_and_bars_can_be_seen(theme: int) -> None:
         assert _contrast(colors[tone], colors[f"{tone}-soft"]) >= 4.5, tone
         assert _contrast(colors["surface"], colors[tone]) >= 4.5, f"icon on {tone}"
     assert _contrast(colors["original"], colors["surface"]) >= 3
+
+
+def test_a_pass_that_found_nothing_says_so_and_an_unmeasured_one_is_not_called_verified() -> None:
+    found = build.realistic()
+    assert found.rewrite is not None
+    idle = dataclasses.replace(found.rewrite.steps[0], nodes_before=7, nodes_after=7, changed=())
+    unmeasured = dataclasses.replace(found.rewrite.steps[1], max_abs=None, max_rel=None, reason="no sample inputs")
+    steps = dataclasses.replace(found.rewrite, steps=(idle, unmeasured))
+    text = shown(to_html(dataclasses.replace(found, rewrite=steps)))
+    assert "nothing to do" in text
+    assert "not verified" in text
+    assert "No sample inputs." in text
+
+
+def test_an_iso_time_is_written_for_people() -> None:
+    page = to_html(dataclasses.replace(build.minimal(), created="2026-11-24T06:53:36+00:00"))
+    assert "2026-11-24 06:53 UTC" in page

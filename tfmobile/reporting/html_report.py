@@ -10,6 +10,7 @@ import base64
 import functools
 import hashlib
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +45,13 @@ def to_html(report: Report) -> str:
         "title": model_title(report.source.path),
         "words": words,
         "cards": cards(report, words),
-        "accuracy": accuracy_view(report.evaluation) if report.evaluation is not None else None,
-        "latency": latency_view(report.latency) if report.latency is not None else None,
+        "accuracy": accuracy_view(report.evaluation, report.notes) if report.evaluation is not None else None,
+        "latency": latency_view(report.latency, report.notes) if report.latency is not None else None,
         "size": size_view(report),
         "precision": precision_view(report),
         "stages": stages_view(report),
         "contract": contract_view(report),
+        "created": moment(report.created),
         "versions": table("Versions", ("", ""), [(key, str(value)) for key, value in report.versions.items()]),
         "recipe": str(report.recipe.get("name", report.optimized.recipe)),
         "recipe_summary": str(report.recipe.get("summary", "")),
@@ -65,6 +67,15 @@ def to_html(report: Report) -> str:
 def model_title(path: str) -> str:
     """The last two parts of the path: ``mobilenet_v1/frozen.pb`` says more than ``frozen.pb``."""
     return "/".join(part for part in Path(path).parts[-2:] if part not in ("/", "..", "."))
+
+
+def moment(text: str) -> str:
+    """``2026-11-24 06:53 UTC`` from an ISO time; other text stays."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{found:%Y-%m-%d %H:%M} {found.tzname() or ''}".strip()
 
 
 def together(text: object) -> Markup:

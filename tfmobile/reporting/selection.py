@@ -67,4 +67,5 @@ def class_name(evaluation: Evaluation, label: int | None) -> str:
     if label is None:
         return "no label"
     names = evaluation.class_names
-    return names[label] if 0 <= label < len(names) and names[label] else f"class {label}"
+    name = names[label] if 0 <= label < len(names) else ""
+    return f"class {label}" if name in ("", str(label)) else name

@@ -148,7 +148,8 @@ def _left_float(report: Report) -> list[Caveat]:
 def _not_converged(report: Report) -> list[Caveat]:
     rows = report.latency.rows if report.latency is not None else ()
     open_ended = [f"{row.name} ({setting(row.threads, row.xnnpack)})" for row in rows if not row.converged]
-    if not open_ended:
+    notes = (*report.notes, *(report.latency.notes if report.latency is not None else ()))
+    if not open_ended or any("--time-budget" in note for note in notes):  # the benchmark has said so, with numbers
         return []
     shown = open_ended[:3] + ([f"{len(open_ended) - 3} more"] if len(open_ended) > 3 else [])
     return [

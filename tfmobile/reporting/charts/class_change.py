@@ -40,10 +40,15 @@ def class_changes(before: Sequence[ClassAccuracy], after: Sequence[ClassAccuracy
     """Classes that occur in the data, paired by label."""
     found = {one.label: one for one in after}
     return [
-        ClassChange(one.name or f"class {one.label}", one.count, one.correct, found[one.label].correct)
+        ClassChange(_name(one), one.count, one.correct, found[one.label].correct)
         for one in before
         if one.label in found and one.count > 0
     ]
+
+
+def _name(one: ClassAccuracy) -> str:
+    """A bare number is no name."""
+    return f"class {one.label}" if one.name in ("", str(one.label)) else one.name
 
 
 def in_points(changes: Sequence[ClassChange]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -54,8 +55,8 @@ class AccuracyView:
     notes: tuple[str, ...]
 
 
-def accuracy_view(evaluation: Evaluation) -> AccuracyView:
-    """Of the candidate of the main comparison against its reference."""
+def accuracy_view(evaluation: Evaluation, said: Sequence[str] = ()) -> AccuracyView:
+    """Of the candidate of the main comparison against its reference. Notes that were ``said`` are not repeated."""
     before, after = compared(evaluation)
     comparison = main_comparison(evaluation)
     per_class = class_changes(before.per_class, after.per_class) if before and after else []
@@ -72,7 +73,7 @@ def accuracy_view(evaluation: Evaluation) -> AccuracyView:
         unshown=max(0, total - min(len(changed), MOST_SAMPLES)),
         summary=_summary(evaluation, comparison),
         how=_how(evaluation),
-        notes=evaluation.notes,
+        notes=tuple(note for note in evaluation.notes if note not in said),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -29,8 +30,8 @@ class LatencyView:
     notes: tuple[str, ...]
 
 
-def latency_view(latency: Latency) -> LatencyView:
-    """All rows in the table; TFLite rows in the plot."""
+def latency_view(latency: Latency, said: Sequence[str] = ()) -> LatencyView:
+    """All rows in the table; TFLite rows in the plot. Notes that were ``said`` are not repeated."""
     drawn = [row for row in latency.rows if row.runtime == "tflite" and row.times_ms]
     warmups = sorted({row.warmup_runs for row in latency.rows})
     warmup = formatting.listed(str(one) for one in warmups)
@@ -42,7 +43,7 @@ def latency_view(latency: Latency) -> LatencyView:
         host=table("Measured on", ("", ""), latency.host.items()),
         how=f"Fed with {latency.inputs}, after {warmup} warm-up runs; {formatting.seconds(latency.seconds)} in all. "
         "Original and optimized take turns, so that drift of the machine cancels in the ratio.",
-        notes=latency.notes,
+        notes=tuple(note for note in latency.notes if note not in said),
     )
 
 

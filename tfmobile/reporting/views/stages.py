@@ -33,6 +33,8 @@ class PassView:
 
     name: str
     refused: bool
+    tone: str
+    words: str
     summary: str
     proof: str
     reason: str
@@ -95,10 +97,13 @@ def _pass(step: RewriteStep) -> PassView:
     )
     if step.max_abs is None and step.max_rel is None:
         proof = "difference not measured"
+    tone, words = _outcome(step)
     first = f" First differing node: {step.first_difference}." if step.first_difference else ""
     return PassView(
         name=step.name,
         refused=step.refused,
+        tone=tone,
+        words=words,
         summary=f"{step.nodes_before:,} → {step.nodes_after:,} nodes, {len(step.changed):,} changed, "
         f"{len(step.skipped):,} skipped, {formatting.seconds(step.seconds)}",
         proof=proof,
@@ -106,6 +111,16 @@ def _pass(step: RewriteStep) -> PassView:
         changed=_cut(step.changed),
         skipped=_cut(step.skipped),
     )
+
+
+def _outcome(step: RewriteStep) -> tuple[str, str]:
+    """Tone and words of the badge."""
+    if step.refused:
+        return "bad", "refused"
+    if not step.changed and step.nodes_before == step.nodes_after:
+        return "neutral", "nothing to do"
+    measured = step.max_abs is not None or step.max_rel is not None
+    return ("good", "verified") if measured else ("unknown", "not verified")
 
 
 def _cut(lines: tuple[str, ...]) -> tuple[str, ...]:
