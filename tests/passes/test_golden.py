@@ -1,6 +1,6 @@
 """Each pass on graphs written as text: what comes out, and what is said about it.
 
-``TFMOBILE_WRITE_GOLDEN=1 pytest tests/passes/test_golden.py`` writes the files anew; read the difference before you commit.
+``TFMOBILE_WRITE_GOLDEN=1 pytest tests/passes/test_golden.py`` writes the files anew.
 """
 
 from __future__ import annotations
