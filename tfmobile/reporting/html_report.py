@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import jinja2
 
 TEMPLATES = Path(__file__).with_name("templates")
+_INTERVAL = re.compile(r"\([−+]?[\d.,]+ to [−+]?[\d.,]+[^()]{0,3}\)")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|B|kB|MB|GB|dB|points?|samples?|threads?)\b|%)")
 ICONS = {"good": "✓", "neutral": "=", "caution": "!", "bad": "✕", "unknown": "–"}
 TONE_WORDS = {"good": "Good", "neutral": "Unchanged", "caution": "Caution", "bad": "Problem", "unknown": "Not measured"}
@@ -79,8 +80,9 @@ def moment(text: str) -> str:
 
 
 def together(text: object) -> Markup:
-    """Escaped text in which no line breaks between a number and its unit."""
-    return Markup(_UNIT.sub("\u00a0", str(escape(text))))
+    """Escaped text in which no line breaks between a number and its unit, nor within an interval."""
+    kept = _INTERVAL.sub(lambda found: found.group().replace(" ", "\u00a0"), str(escape(text)))
+    return Markup(_UNIT.sub("\u00a0", kept))
 
 
 def _policy(style: str, script: str) -> str:
