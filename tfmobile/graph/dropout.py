@@ -149,7 +149,7 @@ def _undoes(editor: GraphEditor, scale: TensorRef, mask: _Mask, *, divides: bool
 
 def _alpha(editor: GraphEditor, node: Node) -> str | None:
     """The last node of an alpha dropout whose x · mask is ``node``: plus what replaces the dropped, times a, plus b."""
-    for wanted, constant in ((_SUMS, False), (frozenset({"Mul"}), True), (_SUMS, True)):
+    for wanted, constant in ((_SUMS, False), (frozenset({"Mul"}), True), (_SUMS | {"Sub"}, True)):
         ref = TensorRef(node.name)
         reader = editor.only_reader(ref)
         if reader is None or reader.op not in wanted or constant != scalar(editor, _other(reader, ref)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from tfmobile.graph.edit import GraphEditor, in_order
@@ -14,6 +14,35 @@ from tfmobile.graph.model import Graph, Node, RawAttr, TensorRef
 def function_names(library: bytes) -> frozenset[str]:
     """The names of the functions in a serialized FunctionDefLibrary."""
     return frozenset(item.signature.name for item in _library(library).function)
+
+
+def called(node: Node) -> list[str]:
+    """The names of the functions that the node's attributes name."""
+    from tensorflow.core.framework import attr_value_pb2
+
+    protos = [
+        attr_value_pb2.AttrValue.FromString(item.data) for item in node.attrs.values() if isinstance(item, RawAttr)
+    ]
+    return [func.name for proto in protos for func in (*proto.list.func, *([proto.func] if proto.func.name else []))]
+
+
+def harmless_functions(library: bytes, has_effect: Callable[[Node, Set[str]], bool]) -> frozenset[str]:
+    """The functions in which no node has an effect; ``has_effect(node, harmless)`` judges a node."""
+    from tensorflow.core.framework import graph_pb2
+
+    bodies: dict[str, list[Node]] = {}
+    for item in _library(library).function:
+        proto = graph_pb2.GraphDef(node=item.node_def)
+        for node in proto.node:
+            del node.input[:]
+        bodies[item.signature.name] = list(from_graph_def(proto))
+    harmless: set[str] = set()
+    grown = True
+    while grown:  # a function is as harmless as those it calls
+        found = {name for name, nodes in bodies.items() if not any(has_effect(node, harmless) for node in nodes)}
+        grown = len(found) > len(harmless)
+        harmless = found
+    return frozenset(harmless)
 
 
 def unused_library(graph: Graph) -> bool:

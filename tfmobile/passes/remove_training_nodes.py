@@ -37,7 +37,7 @@ class RemoveTrainingNodes:
         editor.prune()
         changed.extend(_remove_dropout(editor))
         editor.prune()
-        changed.extend(drop_idle_controls(editor))
+        changed.extend(drop_idle_controls(editor, graph.library))
         changed.extend(_remove_pass_through(editor))
         changed.extend(_set_phases(editor))
         result = editor.finish() if changed else graph
