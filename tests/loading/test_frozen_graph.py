@@ -236,6 +236,27 @@ def test_hash_table_is_refused_with_the_node_to_cut_at(tf: Any, tmp_path: Path) 
     assert load(path, input=[node], input_shape=["1"]).graph is not None
 
 
+def test_input_pipeline_is_refused_with_the_node_to_cut_at(tf: Any, tmp_path: Path) -> None:
+    def build(v1: Any) -> None:
+        queue = v1.FIFOQueue(3, [tf.float32], shapes=[[1, 4]])
+        tf.nn.relu(queue.dequeue(name="dequeue"), name="y")
+
+    path = write(tf, tmp_path / "queue.pb", build)
+    with pytest.raises(UnsupportedError, match="input pipeline") as caught:
+        load(path, output=["y"])
+    assert caught.value.fixes == ("Cut the graph behind it: --input dequeue.",)
+    assert load(path, output=["y"], input=["dequeue"], input_shape=["1x4"]).graph is not None
+
+
+def test_string_input_gets_advice_where_to_cut(tf: Any, tmp_path: Path) -> None:
+    def build(v1: Any) -> None:
+        content = v1.placeholder(tf.string, [], name="file")
+        tf.nn.relu(tf.cast(tf.io.decode_raw(content, tf.uint8, name="bytes"), tf.float32), name="y")
+
+    source = load(write(tf, tmp_path / "string.pb", build))
+    assert source.notes[-1].endswith("cut the graph behind it: --input bytes.")
+
+
 def test_unknown_operation_is_named_with_its_node(tf: Any, tmp_path: Path) -> None:
     path = tmp_path / "strange.pb"
     graph_def = tf.compat.v1.GraphDef()

@@ -31,8 +31,7 @@ def noise(*shape: int, scale: float = 1.0) -> np.ndarray:
 def test_four_containers_of_mobilenet_agree(k2: Any, shared: Path) -> None:
     x = noise(1, 224, 224, 3)
     answers = [
-        answer(shared / MOBILENET / name, x)
-        for name in ("model.h5", "frozen.pb", "saved_model_v1", "tf1_checkpoint")
+        answer(shared / MOBILENET / name, x) for name in ("model.h5", "frozen.pb", "saved_model_v1", "tf1_checkpoint")
     ]
     with quiet():
         expected = k2.models.load_model(str(shared / MOBILENET / "model.h5"), compile=False).predict(x, verbose=0)

@@ -135,6 +135,45 @@ def test_embedding_is_gathered_from_a_constant(tf: Any, tmp_path: Path, answers:
     np.testing.assert_array_equal(answers(source, [[3, 0, 1]])[0], [[[6.0, 7.0], [0.0, 1.0], [2.0, 3.0]]])
 
 
+def test_loop_that_reads_variables_is_frozen(tf: Any, tmp_path: Path, answers: Callable[..., Any]) -> None:
+    class Loop(tf.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = tf.Variable([1.0, 2.0])
+            self.table = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+
+        @tf.function  # type: ignore[untyped-decorator]
+        def inner(self, x: Any) -> Any:
+            return x * self.w
+
+        @tf.function(input_signature=[tf.TensorSpec([1, 2], tf.float32)])  # type: ignore[untyped-decorator]
+        def outer(self, x: Any) -> Any:
+            def body(i: Any, v: Any) -> Any:
+                return i + 1, self.inner(v) + tf.gather(self.table, i % 2)
+
+            return tf.while_loop(lambda i, _: i < 3, body, [0, x])[1]
+
+    module = Loop()
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.outer)
+    source = load(tmp_path / "m")
+    assert source.graph is not None
+    assert "While" in {node.op for node in source.graph}
+    x = tf.constant([[1.0, -1.0]])
+    np.testing.assert_array_equal(answers(source, x.numpy())[0], module.outer(x))
+
+
+def test_recurrent_layers_of_keras_2_are_frozen(k2: Any, tmp_path: Path, answers: Callable[..., Any]) -> None:
+    k2.utils.set_random_seed(0)
+    layers = k2.layers
+    model = k2.Sequential(
+        [k2.Input((5, 2)), layers.Bidirectional(layers.LSTM(3, return_sequences=True)), layers.GRU(2), layers.Dense(1)]
+    )
+    with quiet():
+        model.save(str(tmp_path / "m"))
+    x = np.random.default_rng(0).normal(size=(1, 5, 2)).astype(np.float32)
+    np.testing.assert_allclose(answers(load(tmp_path / "m"), x)[0], model(x), atol=1e-6)
+
+
 def test_keras3_export_is_frozen(k3: Any, tmp_path: Path, answers: Callable[..., Any]) -> None:
     model = image_model(k3)
     with quiet():

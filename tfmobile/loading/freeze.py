@@ -11,7 +11,7 @@ import numpy as np
 from tfmobile.errors import ModelError, TfmobileError
 from tfmobile.graph.model import Graph, Shape, TensorRef, TensorSpec
 from tfmobile.loading import operations
-from tfmobile.loading.edges import cut, needed
+from tfmobile.loading.edges import cut, edge, needed
 from tfmobile.loading.endpoints import resolve
 from tfmobile.loading.guess import guess_inputs, guess_outputs, phase_value
 from tfmobile.loading.inline import has_calls, inline, output_type
@@ -216,7 +216,21 @@ def _fix_inputs(
             attribute.dim.add().size = dim
         specs.append(TensorSpec(end.key, end.ref, tf.as_dtype(kind).name, dims))
         notes += [note] if note else []
+        if tf.as_dtype(kind) == tf.string:
+            notes.append(_string_note(graph_def, end))
     return specs, tuple(notes)
+
+
+def _string_note(graph_def: Any, end: End) -> str:
+    """Advice for an input that is a file's content or text: where the numbers begin."""
+    node = end.ref.node
+    while True:
+        readers = [item for item in graph_def.node if any(edge(text)[0].node == node for text in item.input)]
+        if len(readers) != 1 or not operations.DECODERS.match(readers[0].op):
+            break
+        node = readers[0].name
+    advice = f"--input {node}" if node != end.ref.node else "--input NODE"
+    return f"Input '{end.key}' is a string (a file or text). To start at numbers, cut the graph behind it: {advice}."
 
 
 def _graph(graph_def: Any, inputs: Sequence[TensorSpec], outputs: Sequence[End], path: str) -> Graph:

@@ -64,14 +64,19 @@ def inline(graph_def: Any, kept: list[TensorRef], path: str) -> tuple[Any, list[
 def _tidy(graph_def: Any) -> None:
     """Take out the Identity nodes that inlining put at function borders, and the call's name in front of node names."""
     nodes = {node.name: node for node in graph_def.node}
+    borders = {
+        name: edge(node.input[0])[0]
+        for name, node in nodes.items()
+        if node.op == "Identity" and name.startswith("Func/")
+    }
     short = {name: _CALL_NAME.sub("", name) or name for name in nodes}
     times = Counter(short.values())
     names = {name: short[name] if times[short[name]] == 1 else name for name in nodes}
     for node in graph_def.node:
         for position, text in enumerate(node.input):
             ref, control = edge(text)
-            while nodes[ref.node].op == "Identity" and ref.node.startswith("Func/") and not control:
-                ref = edge(nodes[ref.node].input[0])[0]
+            while ref.node in borders and not control:
+                ref = borders[ref.node]
             node.input[position] = "^" * control + str(TensorRef(names[ref.node], ref.index))
     for node in graph_def.node:
         node.name = names[node.name]

@@ -31,6 +31,8 @@ OUTSIDE: tuple[tuple[re.Pattern[str], str], ...] = (
 _TABLES = re.compile(r".*(HashTable|LookupTable|InitializeTable)\w*\Z")
 _PIPELINES = re.compile(r"(.*Iterator\w*|.*Queue\w*|.*Dequeue\w*|.*Dataset\w*|Reader\w*)\Z")
 _PYTHON = OUTSIDE[0][0]
+# What stands between a string and the network that reads it: decoding, and the features of speech models.
+DECODERS = re.compile(r"(Decode\w+|ParseExample(V2)?|ParseSingleExample|AudioSpectrogram|Mfcc|Identity|Squeeze)\Z")
 
 
 def all_nodes(graph_def: Any) -> Iterator[Any]:
@@ -102,7 +104,7 @@ def check_pure(graph_def: Any, path: str) -> None:
         (
             _PIPELINES,
             "an input pipeline",
-            "Cut the graph behind it: --input NODE, where NODE is its first real tensor.",
+            "Cut the graph behind it: --input NODE.",
         ),
     ):
         found = next((node for node in all_nodes(graph_def) if pattern.match(node.op)), None)

@@ -143,6 +143,7 @@ def to_constants(graph_def: Any, checkpoint: Checkpoint, path: str) -> Any:
     for node in graph_def.node:
         if node.op == "Variable":
             node.op = "VariableV2"
+    _read_before_gather(graph_def)
     data = convert._ConverterData(graph_def)
     missing = []
     for node in graph_def.node:
@@ -157,6 +158,22 @@ def to_constants(graph_def: Any, checkpoint: Checkpoint, path: str) -> Any:
     if missing:
         raise _without_value(missing, checkpoint, path)
     return convert._replace_variables_by_constants(data)[0] if data.tensor_data else graph_def
+
+
+def _read_before_gather(graph_def: Any) -> None:
+    """ResourceGather in functions becomes ReadVariableOp and Gather, which TensorFlow can turn into constants there."""
+    for function in graph_def.library.function:
+        for node in [item for item in function.node_def if item.op == "ResourceGather"]:
+            if node.attr["batch_dims"].i:
+                continue
+            kind, indices = node.attr["dtype"].type, node.attr["Tindices"].type
+            read = function.node_def.add(name=f"{node.name}/read", op="ReadVariableOp", input=[node.input[0]])
+            read.attr["dtype"].type = kind
+            name, source = node.name, node.input[1]
+            node.Clear()
+            node.name, node.op = name, "Gather"
+            node.input.extend([f"{name}/read:value:0", source])
+            node.attr["Tparams"].type, node.attr["Tindices"].type = kind, indices
 
 
 def _check_shape(node: Any, value: Array, path: str) -> None:
