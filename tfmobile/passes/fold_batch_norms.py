@@ -198,23 +198,45 @@ def _blame(editor: GraphEditor, data: TensorRef, reason: str, reasons: dict[str,
     if not reason:
         return
     for reader in editor.readers(data):
-        if reader.op in BATCH_NORMS:
+        if reader.op in BATCH_NORMS or reader.op == "Mul":
             reasons.setdefault(reader.name, reason)
         elif reader.op in ("BiasAdd", "Add", "AddV2"):
             for next_reader in editor.readers(TensorRef(reader.name)):
-                if next_reader.op in BATCH_NORMS:
+                if next_reader.op in BATCH_NORMS or next_reader.op == "Mul":
                     reasons.setdefault(next_reader.name, reason)
 
 
 def _left(graph: Graph, reasons: dict[str, str]) -> list[str]:
     """One sentence for each batch norm that is still there, with the reason; and for each scale that was refused."""
     sentences = []
+    scales = _scales(graph)
     for node in graph:
-        if node.name in reasons:
+        data = node.inputs[0] if node.op in BATCH_NORMS else scales.get(node.name)
+        if node.name in reasons and (node.op != "Mul" or node.name in scales):
             sentences.append(f"Left '{node.name}' ({node.op}): {reasons[node.name]}.")
-        elif node.op in BATCH_NORMS:
-            before = source(graph.nodes, node.inputs[0])
+        elif data is not None:
+            before = source(graph.nodes, data)
             sentences.append(
                 f"Left '{node.name}' ({node.op}): it follows '{before.name}' ({before.op}), not a layer with weights."
             )
     return sentences
+
+
+def _scales(graph: Graph) -> dict[str, TensorRef]:
+    """Decomposed batch norms by their product with a constant a channel, which a sum follows; and what they scale."""
+    constants = Constants(graph.nodes)
+    vectors = {
+        node.name: node.inputs[1 - place]
+        for node in graph
+        if node.op == "Mul"
+        for place, ref in enumerate(node.inputs)
+        if (value := constants(ref)) is not None and value.size > 1 and constants(node.inputs[1 - place]) is None
+    }
+    shifted = {
+        ref.node
+        for node in graph
+        if node.op in ("Add", "AddV2", "Sub")
+        for place, ref in enumerate(node.inputs)
+        if ref.node in vectors and constants(node.inputs[1 - place]) is not None
+    }
+    return {name: data for name, data in vectors.items() if name in shifted}

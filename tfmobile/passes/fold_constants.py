@@ -16,6 +16,7 @@ from tfmobile.graph.model import Array, DType, Graph, Node, RawAttr, Shape, Tens
 from tfmobile.graph.ops import is_stateful
 from tfmobile.graph.run import Runner
 from tfmobile.graph.shapes import infer_types
+from tfmobile.passes.static_shapes import fix_shapes
 
 _NEVER = CONTROL_FLOW | FUNCTIONAL | {"Placeholder", "PlaceholderWithDefault", "Const", "NoOp", "PlaceholderV2"}
 _HANDLES = frozenset({"resource", "variant"})
@@ -24,7 +25,7 @@ _FAKE_QUANT = "FakeQuant"
 
 @dataclass(frozen=True)
 class FoldConstants:
-    """Replace nodes whose inputs are all constant by Const nodes of the same name.
+    """Replace nodes whose inputs are all constant, and shapes that are fixed, by Const nodes of the same name.
 
     Never folded: random and stateful ops, control flow, function calls, FakeQuant (it carries the ranges), and results
     of more than ``limit_bytes`` that are larger than the constants they come from (a Fill or Tile).
@@ -35,6 +36,14 @@ class FoldConstants:
 
     def apply(self, graph: Graph) -> PassResult:
         """``changed`` counts the folds; ``skipped`` names each result kept because of its size."""
+        fixed, count = fix_shapes(graph)
+        result = self._fold(fixed)
+        if not count:
+            return result
+        what = f"Fixed {count} {'shape' if count == 1 else 'shapes'} that the input shapes decide."
+        return dataclasses.replace(result, changed=(what, *result.changed))
+
+    def _fold(self, graph: Graph) -> PassResult:
         foldable, sizes = _foldable(graph)
         if not foldable:
             return PassResult(graph)
