@@ -98,6 +98,8 @@ def _number(value: object) -> str:
     if isinstance(value, (bytes, str)):
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         return json.dumps(text)
+    if isinstance(value, np.complexfloating):
+        return repr(value.item()).strip("()")
     if isinstance(value, np.generic):
         return repr(value.item()) if value.dtype.itemsize >= 8 or value.dtype.kind in "iu" else _short(value)
     return repr(value)
@@ -105,4 +107,4 @@ def _number(value: object) -> str:
 
 def _short(value: np.generic) -> str:
     """The shortest text that reads back as the same float32 or smaller."""
-    return repr(float(str(value.astype(np.float32)))) if value.dtype.kind != "c" else repr(complex(value))
+    return repr(float(str(value.astype(np.float32))))
