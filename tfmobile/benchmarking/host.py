@@ -33,6 +33,7 @@ def benchmark(
     tensorflow: Graph | None = None,
     time_budget_s: float = 20.0,
     warmup: int = 5,
+    timeout_s: float = 180.0,
     progress: Progress = silent,
 ) -> Latency:
     """Latency and memory of all models in all settings; ``models[0]`` is the baseline of the ratios.
@@ -41,14 +42,15 @@ def benchmark(
     seeded random values are fed. ``tensorflow`` is the original's graph, timed too, once for every number of threads.
     ``time_budget_s`` seconds are for the timed runs of everything together; starting and warming up come on top.
 
-    A setting that fails is left out with a note. Raises VerificationError or ToolError when a model works in none,
-    DataError when the samples do not fit, UsageError when there is nothing to do.
+    A setting that fails, or does not answer within ``timeout_s`` seconds, is left out with a note. Raises
+    VerificationError or ToolError when a model works in none, DataError when the samples do not fit, UsageError when
+    there is nothing to do.
     """
     if not models or not threads or not xnnpack:
         raise UsageError("There is nothing to time.", fixes=["Name a model, at least one --threads and one --xnnpack."])
     start = time.monotonic()
     with _folder() as folder, contextlib.ExitStack() as stack:
-        session = _Session(folder, stack, progress)
+        session = _Session(folder, stack, timeout_s, progress)
         for model in models:
             path = folder / f"model{len(session.started)}.tflite"
             path.write_bytes(model.content)
@@ -113,6 +115,7 @@ class _Session:
 
     folder: Path
     stack: contextlib.ExitStack
+    timeout_s: float
     progress: Progress
     started: list[_Started] = field(default_factory=list)
     failed: dict[Setting, TfmobileError] = field(default_factory=dict)
@@ -124,7 +127,7 @@ class _Session:
         self.progress(STAGE, 0, None)
         folder = self.folder / f"child{len(self.started) + len(self.failed)}"
         folder.mkdir()
-        process = self.stack.enter_context(RunnerProcess(setting, folder))
+        process = self.stack.enter_context(RunnerProcess(setting, folder, self.timeout_s))
         try:
             hello = process.request("hello")
             loaded = process.request("load", threads=setting.threads, xnnpack=setting.xnnpack, **fields)

@@ -16,9 +16,6 @@ from tfmobile.benchmarking.setting import TENSORFLOW, Setting
 from tfmobile.errors import TfmobileError, ToolError, VerificationError
 from tfmobile.runtime import child
 
-START_S = 180.0
-"""Time for starting up, loading and the first run; TensorFlow alone may need ten seconds on a slow disk."""
-
 _FOLDER = Path(__file__).parent
 _END = None
 
@@ -30,9 +27,10 @@ class RunnerProcess:
     ToolError when it cannot work at all; both name model and setting.
     """
 
-    def __init__(self, setting: Setting, folder: Path) -> None:
-        """``folder`` takes the child's log."""
+    def __init__(self, setting: Setting, folder: Path, timeout_s: float) -> None:
+        """``folder`` takes the child's log; an answer may take ``timeout_s`` seconds unless a request says more."""
         self.setting = setting
+        self.timeout_s = timeout_s
         self._log = folder / "log.txt"
         script = _FOLDER / ("tensorflow_runner.py" if setting.runtime == TENSORFLOW else "device_runner.py")
         with self._log.open("wb") as log:
@@ -53,8 +51,9 @@ class RunnerProcess:
             self._answers.put(line)
         self._answers.put(_END)
 
-    def request(self, do: str, timeout_s: float = START_S, **fields: Any) -> dict[str, Any]:
-        """Send one request and wait for its answer."""
+    def request(self, do: str, more_s: float = 0.0, **fields: Any) -> dict[str, Any]:
+        """Send one request and wait for its answer, ``more_s`` seconds longer than usual."""
+        timeout_s = self.timeout_s + more_s
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # a child that is gone is noticed when it does not answer
             self._process.stdin.write(json.dumps({"do": do, **fields}) + "\n")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tfmobile.benchmarking.intervals import half_width, median_interval
-from tfmobile.benchmarking.runner_process import START_S, RunnerProcess
+from tfmobile.benchmarking.runner_process import RunnerProcess
 from tfmobile.benchmarking.setting import Measured
 from tfmobile.errors import TfmobileError
 from tfmobile.progress import Progress
@@ -30,12 +30,12 @@ class Contender:
     measured: Measured
     runs_a_block: int = 1
     rewarm: int = 0
-    patience_s: float = START_S
+    more_s: float = 0.0
     error: TfmobileError | None = None
 
     def run(self, count: int, warmup: int = 0) -> list[float]:
         """Times in ms of ``count`` runs; memory and warm-up runs are noted."""
-        answer = self.process.request("run", self.patience_s, count=count, warmup=warmup)
+        answer = self.process.request("run", self.more_s, count=count, warmup=warmup)
         memory = answer["memory"]
         self.measured.warmup_runs += warmup
         self.measured.peak_bytes, self.measured.baseline_bytes = memory["peak"], memory["baseline"]
@@ -51,7 +51,7 @@ class Contender:
         self.runs_a_block = max(1, min(round(block_ms / max(usual, 1e-3)), MOST_RUNS_A_BLOCK))
         # Other children used the caches since the last block: let the first run of a block of many not count.
         self.rewarm = 1 if self.runs_a_block > 4 else 0
-        self.patience_s = 60 + 20 * usual * self.runs_a_block / 1000
+        self.more_s = 20 * usual * self.runs_a_block / 1000
 
     def run_block(self) -> None:
         """One more block of timed runs."""

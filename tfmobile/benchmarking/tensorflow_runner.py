@@ -51,8 +51,10 @@ class TensorFlow:
 
         keys = [one["key"] for one in self.request["inputs"]]
         with np.load(request["path"], allow_pickle=False) as archive:
-            count = 1 + max(int(name.split(".")[0]) for name in archive.files)
+            count = 1 + max((int(name.split(".")[0]) for name in archive.files), default=-1)
             self.feeds = [{key: archive[f"{n}.{k}"] for k, key in enumerate(keys)} for n in range(count)]
+        if not self.feeds:
+            raise Failure("feed", "the file holds no samples")
         content = Path(self.request["graph"]).read_bytes()
         start = time.perf_counter_ns()
         try:

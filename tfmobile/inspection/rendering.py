@@ -99,8 +99,8 @@ def _layers(console: Console, layers: Sequence[LayerFact], total_bytes: int) -> 
     from rich.table import Table
     from rich.text import Text
 
-    shown = sorted(layers, key=lambda layer: (-layer.parameter_bytes, -(layer.macs or 0)))[:_MOST_LAYERS]
-    shown = [layer for layer in shown if layer.parameters or layer.macs or layer.macs is None]
+    heavy = [layer for layer in layers if layer.parameters or layer.macs or layer.macs is None]
+    shown = sorted(heavy, key=lambda layer: (-layer.parameter_bytes, -(layer.macs or 0)))[:_MOST_LAYERS]
     if not shown:
         return
     _heading(console, "Largest layers")
@@ -115,8 +115,8 @@ def _layers(console: Console, layers: Sequence[LayerFact], total_bytes: int) -> 
         )  # fmt: skip
         table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
-    if len(shown) == _MOST_LAYERS < len(layers):
-        _line(console, f"{len(layers) - _MOST_LAYERS} more with --json.")
+    if len(heavy) > len(shown):
+        _line(console, f"{len(heavy) - len(shown)} more with --json.")
 
 
 def _groups(console: Console, title: str, groups: Sequence[NodeGroup]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfmobile.artifacts import OpFact
@@ -64,25 +64,31 @@ def _weights(model: Any) -> Iterator[Any]:
     found = [
         tensor
         for subgraph in model.subgraphs
+        for stored in [stored_weights(model, subgraph)]
         for operator in flatbuffer.sequence(subgraph.operators)
         if flatbuffer.op_name(model, operator) in _WEIGHTED
-        for tensor in _kernel(model, subgraph, operator)
+        for tensor in _kernel(model, subgraph, operator, stored)
     ]
     yield from found or (one for one in constant_tensors(model) if flatbuffer.tensor_bytes(model, one) > 64)
 
 
-def _kernel(model: Any, subgraph: Any, operator: Any) -> Iterator[Any]:
-    """The kernel itself, or the stored one that a DEQUANTIZE restores it from."""
+def _kernel(model: Any, subgraph: Any, operator: Any, stored: Mapping[int, int]) -> Iterator[Any]:
     index = flatbuffer.sequence(operator.inputs)[1]
-    tensor = subgraph.tensors[index]
+    tensor = subgraph.tensors[stored.get(index, index)]
     if flatbuffer.tensor_bytes(model, tensor):
         yield tensor
-        return
-    for other in flatbuffer.sequence(subgraph.operators):
-        if index in flatbuffer.sequence(other.outputs) and flatbuffer.op_name(model, other) == "DEQUANTIZE":
-            stored = subgraph.tensors[flatbuffer.sequence(other.inputs)[0]]
-            if flatbuffer.tensor_bytes(model, stored):
-                yield stored
+
+
+def stored_weights(model: Any, subgraph: Any) -> dict[int, int]:
+    """Tensor made by a DEQUANTIZE from a constant → that constant: how float16 and int4 weights are kept."""
+    found = {}
+    for operator in flatbuffer.sequence(subgraph.operators):
+        if flatbuffer.op_name(model, operator) != "DEQUANTIZE":
+            continue
+        source, made = flatbuffer.sequence(operator.inputs)[0], flatbuffer.sequence(operator.outputs)[0]
+        if flatbuffer.tensor_bytes(model, subgraph.tensors[source]):
+            found[int(made)] = int(source)
+    return found
 
 
 def constant_tensors(model: Any) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from tfmobile.artifacts import OpFact
@@ -12,7 +13,7 @@ from tfmobile.errors import ModelError
 from tfmobile.inspection import multiplies
 from tfmobile.inspection.arena import arena_bytes
 from tfmobile.inspection.facts import BufferFact, LayerFact, MetadataFact, OpCount, TFLiteInspection
-from tfmobile.inspection.scheme import constant_tensors, scheme
+from tfmobile.inspection.scheme import constant_tensors, scheme, stored_weights
 from tfmobile.runtime import associated_files, describe, flatbuffer, read_metadata
 
 EDGE_TPU_OP = "edgetpu-custom-op"
@@ -27,8 +28,9 @@ def inspect_tflite(content: bytes, name: str) -> TFLiteInspection:
     with flatbuffer.sound():
         main = model.subgraphs[0]
         operators = flatbuffer.sequence(main.operators)
+        stored = stored_weights(model, main)
         layers = tuple(
-            _layer(model, main, operator, fact) for operator, fact in zip(operators, described.ops, strict=True)
+            _layer(model, main, operator, fact, stored) for operator, fact in zip(operators, described.ops, strict=True)
         )
         edge_tpu = any(fact.op == EDGE_TPU_OP for fact in described.ops)
         words = scheme(model, described.ops)
@@ -60,15 +62,12 @@ def inspect_tflite(content: bytes, name: str) -> TFLiteInspection:
         )
 
 
-def _layer(model: Any, main: Any, operator: Any, fact: OpFact) -> LayerFact:
+def _layer(model: Any, main: Any, operator: Any, fact: OpFact, stored: Mapping[int, int]) -> LayerFact:
     inputs = [_shape(main, index) for index in flatbuffer.sequence(operator.inputs)]
     outputs = flatbuffer.sequence(operator.outputs)
     output = _shape(main, outputs[0]) if outputs else None
-    weights = [
-        main.tensors[index]
-        for index in flatbuffer.sequence(operator.inputs)
-        if index >= 0 and _is_parameter(model, main.tensors[index])
-    ]
+    read = [main.tensors[stored.get(index, index)] for index in flatbuffer.sequence(operator.inputs) if index >= 0]
+    weights = [tensor for tensor in read if fact.op != "DEQUANTIZE" and _is_parameter(model, tensor)]
     return LayerFact(
         name=fact.output,
         op=fact.op,
