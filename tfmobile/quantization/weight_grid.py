@@ -14,7 +14,7 @@ from tfmobile.runtime import flatbuffer
 
 # Operators with 4-bit kernels, and the axis of their weights (operand 1) that is the output channel.
 CHANNEL_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0}
-RATIOS = np.linspace(1.0, 0.4, 31)
+RATIOS = np.linspace(1.0, 0.4, 61)
 """Tried clipping points, as fractions of the largest absolute weight of the channel."""
 LEVELS = 7
 

@@ -14,7 +14,7 @@ from tfmobile.quantization.recipe import Recipe
 from tfmobile.quantization.weight_grid import snap_weights
 
 BITS = {"float16": 16, "int8": 8, "int4": 4}
-FOUR_BIT_OPS = ("CONV_2D", "FULLY_CONNECTED", "EMBEDDING_LOOKUP", "BATCH_MATMUL")
+FOUR_BIT_OPS = ("CONV_2D", "FULLY_CONNECTED", "EMBEDDING_LOOKUP")
 """Operators that the runtime has kernels with 4-bit weights for; the others get 8 bits."""
 
 
