@@ -114,7 +114,7 @@ class TFLiteInspection:
 
     name: str
     sha256: str
-    schema_version: int
+    format_version: int
     description: str
     signatures: tuple[str, ...]
     inputs: tuple[TensorFact, ...]

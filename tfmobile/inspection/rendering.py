@@ -50,7 +50,7 @@ def _print_graph(found: GraphInspection, console: Console) -> None:
 def _print_tflite(found: TFLiteInspection, console: Console) -> None:
     kinds = ", ".join(f"{number} {kind}" for kind, number in found.arithmetic.items())
     rows = [
-        ("Format", f"TensorFlow Lite, schema {found.schema_version}"),
+        ("Format", f"TensorFlow Lite, schema {found.format_version}"),
         ("Description", found.description),
         ("Signatures", ", ".join(found.signatures)),
         *(("Input", _tensor(fact)) for fact in found.inputs),

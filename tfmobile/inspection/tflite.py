@@ -38,7 +38,7 @@ def inspect_tflite(content: bytes, name: str) -> TFLiteInspection:
         return TFLiteInspection(
             name=name,
             sha256=hashlib.sha256(content).hexdigest(),
-            schema_version=int(model.version),
+            format_version=int(model.version),
             description=flatbuffer.text(model.description),
             signatures=tuple(flatbuffer.signatures(model)),
             inputs=described.inputs,
@@ -108,7 +108,7 @@ def _parameters(model: Any) -> int:
 
 def _histogram(model: Any, operators: list[Any]) -> tuple[OpCount, ...]:
     counts = Counter(
-        (flatbuffer.op_name(model, operator), int(model.operatorCodes[operator.opcodeIndex].version))
+        (flatbuffer.op_name(model, operator), max(int(model.operatorCodes[operator.opcodeIndex].version), 1))
         for operator in operators
     )
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
