@@ -12,9 +12,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfmobile.pipeline import benchmark, evaluate, freeze, inspect, optimize, recipes, targets
+    from tfmobile.pipeline import benchmark, evaluate, freeze, inspect, list_recipes, list_targets, optimize
 
-_API = ("benchmark", "evaluate", "freeze", "inspect", "optimize", "recipes", "targets")
+_API = ("benchmark", "evaluate", "freeze", "inspect", "list_recipes", "list_targets", "optimize")
 
 
 def __getattr__(name: str) -> Any:
@@ -27,4 +27,4 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_API])
 
 
-__all__ = ["benchmark", "evaluate", "freeze", "inspect", "optimize", "recipes", "targets"]
+__all__ = ["benchmark", "evaluate", "freeze", "inspect", "list_recipes", "list_targets", "optimize"]

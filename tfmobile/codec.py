@@ -54,7 +54,7 @@ def _decode(hint: Any, value: Any) -> Any:
         return tuple(_decode(one, item) for one, item in zip(inner, value, strict=True))
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         return {key: _decode(arguments[1], item) for key, item in value.items()}
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
         return hint(**{key: _decode(hints[key], item) for key, item in value.items()})
     return value

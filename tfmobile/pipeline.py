@@ -6,12 +6,13 @@ load → rewrite → convert → calibrate → quantize → load test → compar
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfmobile.artifacts import Evaluation, Latency, NamedModel, Report, SourceModel
 from tfmobile.errors import UsageError
+from tfmobile.graph.model import Array
 from tfmobile.plan import Plan, make_plan
 from tfmobile.progress import Progress, silent
 from tfmobile.steps import measured
@@ -85,7 +86,7 @@ def optimize(
         source, loaded = model_steps.load(context)
         inputs = input_facts(source)
         calibration_path = plan.calibration_path
-        feeds = some_feeds(plan, calibration_path, inputs, VERIFY_SAMPLES)
+        feeds: Sequence[Mapping[str, Array]] = some_feeds(plan, calibration_path, inputs, VERIFY_SAMPLES)
         feeds_key = {"samples": data_key(plan, calibration_path), "count": VERIFY_SAMPLES}
 
         prepared = model_steps.prepare(context, source, loaded, feeds, feeds_key)
@@ -274,14 +275,14 @@ def benchmark(
     return measured.run_benchmark(models, feeds, None, plan.benchmark, progress)
 
 
-def recipes() -> tuple[Recipe, ...]:
+def list_recipes() -> tuple[Recipe, ...]:
     """The quantization recipes, by name."""
     from tfmobile.quantization import recipe, recipe_names
 
     return tuple(recipe(name) for name in recipe_names())
 
 
-def targets() -> tuple[Target, ...]:
+def list_targets() -> tuple[Target, ...]:
     """The targets, by name."""
     from tfmobile.targets import target, target_names
 
@@ -305,4 +306,4 @@ def _load(plan: Plan, trust: bool) -> SourceModel:
     )
 
 
-__all__ = ["benchmark", "evaluate", "freeze", "inspect", "optimize", "recipes", "targets"]
+__all__ = ["benchmark", "evaluate", "freeze", "inspect", "list_recipes", "list_targets", "optimize"]

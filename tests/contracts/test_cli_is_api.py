@@ -26,20 +26,18 @@ def command_of(name: str) -> click.Command:
 @pytest.mark.parametrize("name", API_COMMANDS)
 def test_a_command_has_an_api_twin_with_the_same_parameters(name: str) -> None:
     options = {param.name for param in command_of(name).params} - SHOWN_ONLY
-    parameters = set(inspect.signature(getattr(tfmobile, name)).parameters) - API_ONLY
+    parameters = set(inspect.signature(getattr(tfmobile, name.replace("-", "_"))).parameters) - API_ONLY
     assert options == parameters
 
 
 @pytest.mark.parametrize("name", API_COMMANDS)
 def test_defaults_are_the_same(name: str) -> None:
-    parameters = inspect.signature(getattr(tfmobile, name)).parameters
-    context = click.Context(command_of(name))
-    for param in command_of(name).params:
-        if param.name in SHOWN_ONLY or param.required:
-            continue
-        default = param.get_default(context)
-        expected = parameters[str(param.name)].default
-        assert (default or None) == (expected or None) or default is expected, param.name
+    parameters = inspect.signature(getattr(tfmobile, name.replace("-", "_"))).parameters
+    command = command_of(name)
+    required = {param.name for param in command.params if param.required}
+    parsed = command.make_context(name, [], resilient_parsing=True).params
+    for key in parsed.keys() - SHOWN_ONLY - required:
+        assert parsed[key] == parameters[key].default, key
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
@@ -47,7 +45,7 @@ def test_every_command_has_help_with_its_summary_and_json(name: str) -> None:
     result = CliRunner().invoke(group, [name, "--help"])
     assert result.exit_code == 0
     assert "--json" in result.output
-    words = COMMANDS[name].summary.rstrip(".").split()[:3]
+    words = COMMANDS[name].summary.rstrip(".").split()[:2]
     assert " ".join(words) in " ".join(result.output.split())
 
 
@@ -58,7 +56,7 @@ def test_every_option_has_help(name: str) -> None:
             assert param.help, f"{name} {param.opts}"
 
 
-@pytest.mark.parametrize("name", ["recipes", "targets"])
+@pytest.mark.parametrize("name", ["list-recipes", "list-targets"])
 def test_json_prints_one_document(name: str) -> None:
     result = CliRunner().invoke(group, [name, "--json"])
     assert json.loads(result.stdout)

@@ -61,7 +61,7 @@ def test_several_signatures_without_default_are_listed(tf: Any, tmp_path: Path, 
 def test_unknown_tag_lists_those_there_are(saved_model_v1: Path) -> None:
     with pytest.raises(ModelError, match="tags gpu") as caught:
         load(saved_model_v1, tags=["gpu"])
-    assert set(caught.value.fixes) == {"--tag train", "--tag serve"}
+    assert set(caught.value.fixes) == {"--tags train", "--tags serve"}
 
 
 def test_tf1_model_is_frozen_by_tags(saved_model_v1: Path, answers: Callable[..., Any]) -> None:

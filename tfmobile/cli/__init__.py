@@ -24,8 +24,8 @@ COMMANDS: dict[str, Command] = {
     "freeze": Command("freeze", "Freeze any TensorFlow model into one GraphDef file."),
     "evaluate": Command("evaluate", "Measure accuracy on your data, with confidence intervals."),
     "benchmark": Command("benchmark", "Measure latency and memory on this machine."),
-    "recipes": Command("recipes", "List the quantization recipes."),
-    "targets": Command("targets", "List the targets and what they need."),
+    "list-recipes": Command("list_recipes", "List the quantization recipes."),
+    "list-targets": Command("list_targets", "List the targets and what they need."),
     "completion": Command("completion", "Print the shell completion script."),
 }
 

@@ -15,7 +15,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @display_options
 def command(shell: str, as_json: bool, quiet: bool) -> None:
-    """Print the completion script for SHELL.
+    """Print the shell completion script for SHELL.
 
     \b
     bash:  eval "$(tfmobile completion bash)"    (in ~/.bashrc)

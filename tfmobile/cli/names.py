@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 _PACKAGE = Path(__file__).parents[1]
 
 
-class RowName(click.ParamType):
+class RowName(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic only in newer click
     """The name of a TOML row in ``folder``; a wrong one is refused later, with a suggestion."""
 
     def __init__(self, name: str, folder: str) -> None:

@@ -22,8 +22,8 @@ from tfmobile.cli.options import (
 
 @click.command("optimize")
 @click.argument("model", required=False)
-@click.option("--recipe", type=RECIPE, help="What to make [int8]; see `tfmobile recipes`.")
-@click.option("--target", type=TARGET, help="What it will run on [cpu]; see `tfmobile targets`.")
+@click.option("--recipe", type=RECIPE, help="What to make [int8]; see `tfmobile list-recipes`.")
+@click.option("--target", type=TARGET, help="What it will run on [cpu]; see `tfmobile list-targets`.")
 @click.option(
     "--data", metavar="PATH", help="Samples to evaluate with, and to calibrate with if nothing else is given."
 )

@@ -73,7 +73,7 @@ def _meta_graph(model: Any, root: Path, tags: tuple[str, ...]) -> Any:
     raise ModelError(
         f"'{root}' has no graph with the tags {', '.join(wanted)}.",
         why="It has graphs with the tags: " + "; ".join(listed) + ".",
-        fixes=[" ".join(f"--tag {tag}" for tag in own) or "Leave out --tag." for own, _ in found],
+        fixes=[" ".join(f"--tags {tag}" for tag in own) or "Leave out --tags." for own, _ in found],
     )
 
 

@@ -67,7 +67,7 @@ def _check_weights(float_model: bytes, content: bytes, recipe: Recipe) -> None:
         raise VerificationError(
             f"The result has no {recipe.weights} weights at all.",
             why=f"The back end {recipe.backend} quantized none of the operators of this model.",
-            fixes=["Choose another recipe; `tfmobile recipes` lists them."],
+            fixes=["Choose another recipe; `tfmobile list-recipes` lists them."],
         )
 
 

@@ -1,4 +1,4 @@
-"""``tfmobile recipes``."""
+"""``tfmobile list-targets``."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from tfmobile.cli.display import print_json
 from tfmobile.cli.options import display_options
 
 
-@click.command("recipes")
+@click.command("list-targets")
 @display_options
 def command(as_json: bool, quiet: bool) -> None:
-    """List the quantization recipes."""
+    """List the targets and what they need."""
     from tfmobile.codec import encode
-    from tfmobile.pipeline import recipes
+    from tfmobile.pipeline import list_targets
 
-    rows = recipes()
+    rows = list_targets()
     if as_json:
         print_json([encode(row) for row in rows])
         return
     for row in rows:
-        needs = "  [needs calibration data]" if row.needs_calibration else ""
-        click.echo(f"{row.name:<16} {row.summary}{needs}")
+        click.echo(f"{row.name:<16} {row.summary}")

@@ -1,4 +1,4 @@
-"""``tfmobile targets``."""
+"""``tfmobile list-recipes``."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from tfmobile.cli.display import print_json
 from tfmobile.cli.options import display_options
 
 
-@click.command("targets")
+@click.command("list-recipes")
 @display_options
 def command(as_json: bool, quiet: bool) -> None:
-    """List the targets and what they need."""
+    """List the quantization recipes."""
     from tfmobile.codec import encode
-    from tfmobile.pipeline import targets
+    from tfmobile.pipeline import list_recipes
 
-    rows = targets()
+    rows = list_recipes()
     if as_json:
         print_json([encode(row) for row in rows])
         return
     for row in rows:
-        click.echo(f"{row.name:<16} {row.summary}")
+        needs = "  [needs calibration data]" if row.needs_calibration else ""
+        click.echo(f"{row.name:<16} {row.summary}{needs}")
