@@ -26,11 +26,11 @@ class Recipe:
 
     Quantized weights are symmetric: real = scale · q, one scale a tensor or one a channel. Activations have one scale a
     tensor and, unless ``symmetric_activations``, a zero point: real = scale · (q − zero point).
-    ``algorithm`` finds the scale of 4-bit weights: from the largest weight, or by least squares. Weights of fewer than
-    ``min_weight_elements`` numbers stay float (litert-quantizer). ``compute``: whether weights are used as integers
-    (float activations are then quantized while running), or turned back into floats first. ``io`` is the default type
-    of inputs and outputs, one of ``io_allowed``. ``left_float``: whether an operator that cannot be quantized may stay
-    float (it is always listed).
+    ``algorithm`` rounds 4-bit weights: to the nearest step, or keeping the sums of kernels (SQuant). Weights of fewer
+    than ``min_weight_elements`` numbers stay float (litert-quantizer). ``compute``: whether weights are used as
+    integers (float activations are then quantized while running), or turned back into floats first. ``io`` is the
+    default type of inputs and outputs, one of ``io_allowed``. ``left_float``: whether an operator that cannot be
+    quantized may stay float (it is always listed).
     """
 
     name: str
@@ -44,7 +44,7 @@ class Recipe:
     symmetric_activations: bool = False
     needs_calibration: bool = False
     compute: Literal["float", "integer"] = "float"
-    algorithm: Literal["min-max", "least-squares"] = "min-max"
+    algorithm: Literal["min-max", "squant"] = "min-max"
     min_weight_elements: int = 0
     left_float: Literal["allow", "refuse"] = "allow"
 

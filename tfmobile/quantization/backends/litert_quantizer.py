@@ -21,7 +21,7 @@ FOUR_BIT_OPS = ("CONV_2D", "FULLY_CONNECTED", "EMBEDDING_LOOKUP")
 def quantize(float_model: bytes, recipe: Recipe, calibration: Calibration | None, io: str) -> bytes:
     """Smaller weights, float activations."""
     quantizer, qtyping = _package()
-    content = snap_weights(float_model) if recipe.algorithm == "least-squares" else float_model
+    content = snap_weights(float_model) if recipe.algorithm == "squant" else float_model
     with _silence():
         try:
             work = quantizer.Quantizer(bytearray(content))
