@@ -54,6 +54,8 @@ class Worker:
             self._models.append(open_interpreter((folder / f"model-{index}.tflite").read_bytes()))
         self._note(READING, -1, 0)
         self._data: Dataset = open_dataset(self._spec)
+        if self._data.concurrent:
+            self._data.read(0)  # loads the decoders, so that all work goes at the same speed
         self._feeder = Feeder(self._spec.preprocessing, [tuple(model.inputs.values()) for model in self._models])
         self._how: Judgement | None = None
         self._sums: list[Array] = []

@@ -7,7 +7,6 @@ tried yet to ``tfmobile.runtime.load_test`` first, which uses a child process.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import warnings
 from collections.abc import Mapping
@@ -42,10 +41,12 @@ def find_runtime() -> tuple[str, str, str]:
 
 def runtime_name_version() -> str:
     """Name and version of the runtime that is used, such as ``ai-edge-litert 2.3.0``; raises ToolError."""
+    from importlib import metadata  # slow to import, and only needed to report
+
     distribution = find_runtime()[2]
     try:
-        return f"{distribution} {importlib.metadata.version(distribution)}"
-    except importlib.metadata.PackageNotFoundError:
+        return f"{distribution} {metadata.version(distribution)}"
+    except metadata.PackageNotFoundError:
         return distribution
 
 
