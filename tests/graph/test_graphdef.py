@@ -157,3 +157,13 @@ def test_every_foreign_graph_round_trips_and_serializes_the_same_twice(shared: P
         expected = _canonical(graph_pb2.GraphDef.FromString(content))
         assert _canonical(graph_pb2.GraphDef.FromString(once)) == expected, file.name
         assert serialize(from_graph_def(once)) == once, file.name
+
+
+def test_an_attribute_without_a_value_is_dropped() -> None:
+    from tensorflow.core.framework import graph_pb2
+
+    proto = graph_pb2.GraphDef()
+    node = proto.node.add(name="x", op="Placeholder")
+    node.attr["dtype"].type = 1
+    node.attr["shape"].SetInParent()
+    assert set(from_graph_def(proto).nodes["x"].attrs) == {"dtype"}

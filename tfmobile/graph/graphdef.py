@@ -1,7 +1,7 @@
 """GraphDef to Graph and back: the border to TensorFlow's protocol buffers.
 
 Colocation (``_class``) and stored shapes (``_output_shapes``) are dropped: they mean nothing for a frozen model, and go
-stale when a pass rewires it.
+stale when a pass rewires it. So are attributes that hold no value.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ from tfmobile.graph.attributes import decode_attr, encode_attr
 from tfmobile.graph.model import Graph, Node, TensorRef, TensorSpec
 
 _STALE = frozenset({"_class", "_output_shapes"})
+
+
+def _is_kept(key: str, value: Any) -> bool:
+    """Freezing leaves attributes without any value behind, which say nothing."""
+    return key not in _STALE and value.WhichOneof("value") is not None
 
 
 def from_graph_def(graph_def: Any, inputs: Sequence[TensorSpec] = (), outputs: Sequence[TensorSpec] = ()) -> Graph:
@@ -101,7 +106,7 @@ def _node(item: Any) -> Node:
         op=item.op,
         inputs=tuple(TensorRef.parse(text) for text in data),
         controls=tuple(controls),
-        attrs={key: decode_attr(item.attr[key]) for key in sorted(item.attr) if key not in _STALE},
+        attrs={key: decode_attr(item.attr[key]) for key in sorted(item.attr) if _is_kept(key, item.attr[key])},
         device=item.device,
     )
 
