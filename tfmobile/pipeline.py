@@ -104,6 +104,7 @@ def optimize(
             context, content, Path(source.path).stem, description, made.key
         )
 
+        real_feeds = feeds
         feeds = feeds or quantized_steps.stand_in_feeds(context, inputs, VERIFY_SAMPLES)
         load_test = quantized_steps.load_test(context, content, feeds, finished.key)
         models_key = [prepared.key, finished.key, feeds_key]
@@ -117,7 +118,7 @@ def optimize(
         else:
             context.note(_not_evaluated(evaluate))
         if benchmark:
-            latency = measured.benchmark(context, models, feeds, source.graph, loaded.key)
+            latency = measured.benchmark(context, models, real_feeds, source.graph, loaded.key)
         else:
             context.note("Latency was not measured (--no-benchmark).")
         return publish_report(
@@ -161,7 +162,7 @@ def inspect(
     plan = make_plan(None, locals(), discover=False)
     source = _load(plan, trust)
     if source.tflite is not None:
-        return inspect_tflite(source.tflite, Path(source.path).name)
+        return inspect_tflite(source.tflite, source.path)
     return inspect_graph(source)
 
 

@@ -15,6 +15,7 @@ from tfmobile.artifacts import (
     LoadTest,
     Report,
     SourceModel,
+    StepFact,
 )
 from tfmobile.codec import encode, finite
 from tfmobile.fingerprint import versions
@@ -134,8 +135,14 @@ def manifest(report: Report) -> dict[str, Any]:
         "model": {"file": "model.tflite", "sha256": sha256(report.optimized.content)},
         "versions": dict(report.versions),
         "differences": encode(report.differences),
-        "steps": encode(report.steps),
+        "steps": [_step(step) for step in report.steps],
     }
+
+
+def _step(step: StepFact) -> dict[str, Any]:
+    """A step with its single facts; what is long is in report.json."""
+    row: dict[str, Any] = encode(step)
+    return {**row, "facts": {key: value for key, value in row["facts"].items() if not isinstance(value, (list, dict))}}
 
 
 def _accuracy(evaluation: Evaluation | None) -> Any:
