@@ -57,8 +57,8 @@ def test_killed_in_calibration_the_next_run_resumes_and_is_byte_identical(
     small: Sample, tmp_path: Path, undisturbed: bytes
 ) -> None:
     words = arguments(small, tmp_path)
-    # A checkpoint every 10 samples; death at the third one, with two saved.
-    run_and_die(words, "workspace.Workspace", "write_partial", 3)
+    # A checkpoint after 10 and after 20 of 30 samples; death at the second one, with one saved.
+    run_and_die(words, "workspace.Workspace", "write_partial", 2)
     assert list((tmp_path / ".work").glob("calibrate-*.partial.json"))
     assert not (tmp_path / "model.tflite").exists()
 

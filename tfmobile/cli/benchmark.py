@@ -20,6 +20,7 @@ from tfmobile.cli.options import (
 @click.argument("model")
 @click.option("--against", metavar="MODEL", help="Time this model too, interleaved, and give the ratio.")
 @click.option("--data", metavar="PATH", help="Samples to feed [random inputs].")
+@model_options
 @preprocessing_options
 @benchmark_options
 @trust_option

@@ -12,6 +12,7 @@ from tfmobile.cli.options import (
     data_options,
     display_options,
     evaluate_options,
+    model_options,
     preprocessing_options,
     trust_option,
 )
@@ -21,6 +22,7 @@ from tfmobile.cli.options import (
 @click.argument("model")
 @click.option("--data", metavar="PATH", help="Samples, with labels for accuracy.")
 @click.option("--against", metavar="MODEL", help="Compare with this model, sample by sample.")
+@model_options
 @data_options
 @preprocessing_options
 @evaluate_options

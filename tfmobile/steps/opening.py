@@ -9,23 +9,25 @@ from pathlib import Path
 from tfmobile.artifacts import NamedModel
 from tfmobile.codec import decode
 from tfmobile.datasets.spec import Preprocessing
-from tfmobile.plan import Plan
+from tfmobile.plan import ModelOptions, Plan
 from tfmobile.workspace import sha256
 
 
 def open_model(path: str, plan: Plan, trust: bool) -> NamedModel:
-    """The model at ``path`` by its file name; raises the errors of loading and conversion."""
+    """The model at ``path`` by its file name; raises the errors of loading and conversion.
+
+    How a model is opened (signature, inputs, shapes) holds for each that is not a .tflite.
+    """
     from tfmobile.loading import load
 
-    own = path == plan.model.path
-    options = plan.model if own else dataclasses.replace(plan.model, format=None, graph=None)
+    options = plan.model if not path.endswith(".tflite") else ModelOptions()
     source = load(
         path,
         format=options.format,
-        signature=options.signature if own else None,
-        tags=options.tags if own else (),
-        input=options.input if own else (),
-        output=options.output if own else (),
+        signature=options.signature,
+        tags=options.tags,
+        input=options.input,
+        output=options.output,
         input_shape=options.input_shape,
         graph=options.graph,
         trust=trust,
