@@ -11,6 +11,7 @@ from tfmobile.cli.options import (
     benchmark_options,
     config_option,
     display_options,
+    model_options,
     preprocessing_options,
     trust_option,
 )
