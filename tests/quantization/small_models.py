@@ -12,11 +12,11 @@ from tfmobile.graph.model import Array
 from tfmobile.runtime import flatbuffer
 
 
-def convert(function: Callable[[Any], Any], shape: list[int]) -> bytes:
+def convert(function: Callable[[Any], Any], shape: list[int], dtype: str = "float32") -> bytes:
     """The float .tflite of ``function``, its input called ``x`` and its output ``y`` in ``serving_default``."""
     import tensorflow as tf
 
-    concrete = tf.function(function).get_concrete_function(tf.TensorSpec(shape, tf.float32, name="x"))
+    concrete = tf.function(function).get_concrete_function(tf.TensorSpec(shape, dtype, name="x"))
     model = flatbuffer.read(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
     main = model.subgraphs[0]
     flatbuffer.set_signature(model, {"x": int(main.inputs[0])}, {"y": int(main.outputs[0])})
@@ -54,6 +54,18 @@ def with_sine() -> bytes:
         return tf.nn.conv2d(x, weights(3, 3, 8, 8, seed=1), 1, "SAME")
 
     return convert(function, [1, 6, 6, 3])
+
+
+@functools.cache
+def with_ids() -> bytes:
+    """An embedding of integer ids [1, 6], averaged, then dense."""
+    import tensorflow as tf
+
+    def function(x: Any) -> Any:
+        vectors = tf.gather(tf.constant(weights(50, 32)), x)
+        return tf.matmul(tf.reduce_mean(vectors, 1), weights(32, 40, seed=1))
+
+    return convert(function, [1, 6], "int32")
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.quantization.small_models import network, samples, with_loop, with_sine
+from tests.quantization.small_models import network, samples, with_ids, with_loop, with_sine
 from tfmobile.artifacts import Calibration
 from tfmobile.errors import DataError, ToolError, UnsupportedError, VerificationError
 from tfmobile.quantization import BACKENDS, calibrate, quantize, recipe, recipe_names
@@ -185,6 +185,15 @@ def test_a_model_with_a_loop_is_quantized_and_answers_alike() -> None:
     ours, theirs = run(with_loop(), feeds), run(content, feeds)
     scale = max(float(each["y"].max()) for each in ours)
     assert max(float(np.abs(a["y"] - b["y"]).max()) for a, b in zip(ours, theirs, strict=True)) < 0.05 * scale
+
+
+@pytest.mark.parametrize("name", ["int8", "int16x8"])
+def test_integer_inputs_stay_as_they_are(name: str) -> None:
+    generator = np.random.default_rng(0)
+    data = [(str(n), {"x": generator.integers(0, 50, (1, 6)).astype(np.int32)}) for n in range(20)]
+    content = quantize(with_ids(), recipe(name), calibrate(with_ids(), data, source="test"), io="float32")
+    assert [fact.dtype for fact in describe(content).inputs] == ["int32"]
+    assert load_test(content, [data[0][1]]).outputs_finite
 
 
 def test_a_result_that_is_not_what_the_recipe_says_is_refused() -> None:

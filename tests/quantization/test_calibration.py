@@ -14,6 +14,7 @@ from tfmobile.artifacts import Calibration
 from tfmobile.codec import encode
 from tfmobile.errors import DataError, ModelError, TfmobileError
 from tfmobile.quantization import calibrate
+from tfmobile.quantization import calibration as stage
 from tfmobile.quantization.tensor_keys import Ranges, merge
 from tfmobile.runtime import run
 
@@ -157,6 +158,16 @@ def test_ranges_inside_a_loop_cover_every_turn() -> None:
     highest = [high for _, high in found.ranges.values()]
     assert max(highest) == pytest.approx(result, rel=1e-4)
     assert sum(high > 1 for high in highest) >= 4
+
+
+def test_a_loop_the_calibrator_cannot_run_is_measured_from_outside_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stage, "sees_inside", lambda *_, **__: False)
+    data = samples(3, (1, 6, 6, 3))
+    found = calibrate(with_loop(), data, source="test")
+    assert stage.ONLY_OUTSIDE in found.notes
+    assert found.ranges["x"][1] == max(float(feed["x"].max()) for _, feed in data)
 
 
 def test_a_file_that_is_no_model_is_an_error_and_no_crash() -> None:

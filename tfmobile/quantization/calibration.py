@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterable, Mapping
 from tfmobile.artifacts import Calibration
 from tfmobile.graph.model import Array
 from tfmobile.progress import Progress, silent
-from tfmobile.quantization.calibration_child import CalibrationChild
+from tfmobile.quantization.calibration_child import CalibrationChild, sees_inside
 from tfmobile.quantization.random_data import RANDOM
 from tfmobile.quantization.sample_checks import SampleChecks
-from tfmobile.quantization.tensor_keys import merge
+from tfmobile.quantization.tensor_keys import hidden, merge
 
 Feed = tuple[str, Mapping[str, Array]]
 STAGE = "calibrate"
+ONLY_OUTSIDE = (
+    "Ranges inside loops and branches could not be measured, because the runtime's calibrator fails on this model; "
+    "operators there stay float."
+)
 
 
 def calibrate(
@@ -43,22 +47,28 @@ def calibrate(
     # A checkpoint is only ever written for data that vary, so that is known of ``start``.
     checks = SampleChecks(varied=before.samples > 0)
     done = before.samples
-    with CalibrationChild(float_model, timeout_s=timeout_s) as child:
+    inner = hidden(float_model) and sees_inside(float_model, timeout_s=timeout_s)
+    notes = (ONLY_OUTSIDE,) if hidden(float_model) and not inner else ()
+    with CalibrationChild(float_model, inner=inner, timeout_s=timeout_s) as child:
         for name, feed in feeds:
             checks.see(name, feed)
             child.see(name, feed)
             done += 1
             progress(STAGE, done, total)
             if checkpoint and checks.varied and done % every == 0 and done != total:
-                checkpoint(_result(before, child.ranges(), done, checks))
+                checkpoint(_result(before, child.ranges(), done, checks, notes))
         checks.finish(done)
         if done == before.samples:
-            return _result(before, {}, done, checks)
-        return _result(before, child.ranges(), done, checks)
+            return _result(before, {}, done, checks, notes)
+        return _result(before, child.ranges(), done, checks, notes)
 
 
 def _result(
-    before: Calibration, ranges: Mapping[str, tuple[float, float]], samples: int, checks: SampleChecks
+    before: Calibration,
+    ranges: Mapping[str, tuple[float, float]],
+    samples: int,
+    checks: SampleChecks,
+    notes: tuple[str, ...],
 ) -> Calibration:
     merged = dict(before.ranges)
     merge(merged, ranges)
@@ -67,5 +77,5 @@ def _result(
         samples=samples,
         source=before.source,
         random=before.source == RANDOM,
-        notes=checks.notes(samples, before.notes),
+        notes=(*notes, *checks.notes(samples, before.notes)),
     )

@@ -14,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tfmobile.errors import TfmobileError, ToolError, VerificationError
+from tfmobile.errors import DataError, TfmobileError, ToolError, VerificationError
 from tfmobile.graph.model import Array
+from tfmobile.quantization.random_data import random_feeds
 from tfmobile.quantization.sample_stream import write_question, write_sample
-from tfmobile.runtime import child
+from tfmobile.runtime import child, describe
 
 WORKER = "tfmobile.quantization.calibration_worker"
 WHAT = "The float model"
@@ -26,16 +27,17 @@ WHAT = "The float model"
 class CalibrationChild:
     """A context: ``see`` samples, ask for ``ranges``. Raises what the child raised, or how it ended.
 
-    A sample that takes longer than ``timeout_s`` seconds ends the child.
+    ``inner``: measure inside loops and fused cells too, with the runtime's calibrator, which can crash. A sample that
+    takes longer than ``timeout_s`` seconds ends the child.
     """
 
-    def __init__(self, model: bytes, *, timeout_s: float) -> None:
+    def __init__(self, model: bytes, *, inner: bool, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._stack = contextlib.ExitStack()
         try:
             self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tfmobile-")))
             (self._folder / "model.tflite").write_bytes(model)
-            request = {"threads": min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)}
+            request = {"threads": _threads(), "inner": inner}
             (self._folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
             self._log = self._stack.enter_context((self._folder / "stderr").open("wb"))
         except OSError as cause:
@@ -125,3 +127,22 @@ class CalibrationChild:
                 self._hung = True
                 self._process.kill()
             time.sleep(0.2)
+
+
+def _threads() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(4, cores)
+
+
+def sees_inside(model: bytes, *, timeout_s: float) -> bool:
+    """Whether the runtime's calibrator can run the model at all, tried on one random sample."""
+    (sample,) = random_feeds(describe(model).inputs, 1, 0)
+    try:
+        with CalibrationChild(model, inner=True, timeout_s=timeout_s) as child_:
+            child_.see(*sample)
+            child_.ranges()
+    except (VerificationError, ToolError):
+        return False
+    except DataError:
+        return True  # it ran, and the random numbers did not suit the model
+    return True

@@ -13,10 +13,10 @@ from tfmobile.quantization.observers import open_observer
 from tfmobile.quantization.sample_stream import read_samples
 
 
-def serve(model: Path, threads: int, source: IO[bytes], answers: IO[str]) -> None:
+def serve(model: Path, threads: int, inner: bool, source: IO[bytes], answers: IO[str]) -> None:
     """Until ``source`` ends. An error is the last answer."""
     try:
-        observer = open_observer(model.read_bytes(), threads)
+        observer = open_observer(model.read_bytes(), threads, inner)
         for item in read_samples(source):
             if item is None:
                 _say(answers, {"ranges": observer.ranges()})
@@ -41,7 +41,7 @@ def main() -> None:
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # the runtime's own messages must not get between the answers
-    serve(folder / "model.tflite", request["threads"], sys.stdin.buffer, answers)
+    serve(folder / "model.tflite", request["threads"], request["inner"], sys.stdin.buffer, answers)
     # Threads may still be inside the runtime after an error; nothing is left to clean up.
     os._exit(0)
 

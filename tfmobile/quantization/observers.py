@@ -18,7 +18,6 @@ from tfmobile.quantization.tensor_keys import (
     Ranges,
     calibration_wrapper,
     get_ranges,
-    hidden,
     merge,
     range_keys,
     with_intermediates,
@@ -35,10 +34,9 @@ class Observer(Protocol):
     def ranges(self) -> Ranges: ...
 
 
-def open_observer(content: bytes, threads: int) -> Observer:
-    """The observer that can see all of the model: from outside where possible, for that is ten times as fast."""
-    content = with_intermediates(content)
-    return InnerObserver(content) if hidden(content) else OuterObserver(content, threads)
+def open_observer(content: bytes, threads: int, inner: bool) -> Observer:
+    """Inner sees all of a model, also what is ``hidden``; outer sees its main graph and is ten times as fast."""
+    return InnerObserver(with_intermediates(content)) if inner else OuterObserver(content, threads)
 
 
 class OuterObserver:
@@ -46,7 +44,7 @@ class OuterObserver:
 
     def __init__(self, content: bytes, threads: int) -> None:
         model = flatbuffer.read(content)
-        self._keys = {index: key for (_, index), key in range_keys(model).items()}
+        self._keys = {place[1]: key for place, key in range_keys(model).items() if place[0] == 0}
         computed = {int(i) for op in model.subgraphs[0].operators for i in op.outputs} & set(self._keys)
         own = [int(index) for index in model.subgraphs[0].outputs]
         model.subgraphs[0].outputs = np.array([*own, *sorted(computed - set(own))], np.int32)

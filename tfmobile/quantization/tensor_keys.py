@@ -102,7 +102,7 @@ def with_intermediates(content: bytes) -> bytes:
 
 def hidden(content: bytes) -> bool:
     """Whether some ranges cannot be seen from outside: bodies of loops and branches, insides of fused cells."""
-    model = flatbuffer.read(content)
+    model = flatbuffer.read(with_intermediates(content))
     operators = [operator for subgraph in model.subgraphs for operator in subgraph.operators or ()]
     return len(model.subgraphs) > 1 or any(_ints(operator.intermediates) for operator in operators)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tfmobile.artifacts import Calibration
 from tfmobile.errors import DataError, UnsupportedError
+from tfmobile.quantization.backends.modernize import modernize
 from tfmobile.quantization.backends.result import check_result, keep_signature
 from tfmobile.quantization.recipe import Recipe
 from tfmobile.registry import load
@@ -40,7 +41,9 @@ def quantize(float_model: bytes, recipe: Recipe, calibration: Calibration | None
             why="Integer activations need the range of every tensor.",
             fixes=["Give 100 to 500 samples: --calibrate-with DIR", "--recipe dynamic-int8 needs none."],
         )
-    made: bytes = load("back end", BACKENDS, recipe.backend)(float_model, recipe, calibration, io)
+    back_end = load("back end", BACKENDS, recipe.backend)
+    source = float_model if recipe.backend == "none" else modernize(float_model)
+    made: bytes = back_end(source, recipe, calibration, io)
     content = keep_signature(float_model, made)
     check_result(float_model, content, recipe, io)
     return content

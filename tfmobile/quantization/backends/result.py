@@ -63,10 +63,12 @@ def _check_weights(float_model: bytes, content: bytes, recipe: Recipe) -> None:
         return
     model = flatbuffer.read(content)
     stored = {"float16": {"float16"}, "int8": {"int8"}, "int4": {"int4"}}[recipe.weights]
+    least = recipe.min_weight_elements
+    small = f" The recipe leaves weights of fewer than {least} numbers float." if least else ""
     if not any(_weights(model, stored)):
         raise VerificationError(
             f"The result has no {recipe.weights} weights at all.",
-            why=f"The back end {recipe.backend} quantized none of the operators of this model.",
+            why=f"The back end {recipe.backend} quantized none of the operators of this model.{small}",
             fixes=["Choose another recipe; `tfmobile list-recipes` lists them."],
         )
 

@@ -7,6 +7,8 @@ child process because it can crash.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfmobile.artifacts import Calibration
 from tfmobile.quantization.recipe import Recipe
 from tfmobile.quantization.tensor_keys import set_ranges, with_intermediates
@@ -22,6 +24,7 @@ def quantize(float_model: bytes, recipe: Recipe, calibration: Calibration | None
     assert calibration is not None, "a recipe of this back end needs calibration"
     model = flatbuffer.read(with_intermediates(float_model))
     set_ranges(model, calibration.ranges)
+    _set_integer_inputs(model)
     request = {
         "io": io,
         "activations": recipe.activations,
@@ -31,3 +34,13 @@ def quantize(float_model: bytes, recipe: Recipe, calibration: Calibration | None
     files = {"model": flatbuffer.write(model)}
     made = child.call(WORKER, request, files=files, timeout_s=TIMEOUT_S, what="Quantizing the model")
     return next(iter(made.arrays))["content"].tobytes()
+
+
+def _set_integer_inputs(model: Any) -> None:
+    """The quantizer asks for a range of every input, also of integer ones, and then does not use it."""
+    main = model.subgraphs[0]
+    for index in main.inputs:
+        tensor = main.tensors[int(index)]
+        if flatbuffer.dtype_name(tensor.type) != "float32":
+            tensor.quantization = flatbuffer.schema().QuantizationParametersT()
+            tensor.quantization.min, tensor.quantization.max = [0.0], [1.0]
