@@ -1,7 +1,7 @@
 """Every error a user can meet: what is wrong, why, and the next step. Imports nothing.
 
 Raise at the point of knowledge, ``raise ModelError(...) from cause``; only ``tfmobile.cli`` catches. ``code`` is stable
-(scripts match on it) and ``exit_code`` says whose move it is; both are listed in ``docs/errors.md``.
+(scripts match on it) and ``exit_code`` says whose move it is; both are listed in ``docs/reference/errors.md``.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Sample:
             layers.DepthwiseConv2D(3, padding="same"),
             layers.BatchNormalization(),
             layers.ReLU(),
+            layers.Conv2D(16, 3, padding="same", activation="relu"),
             layers.Dropout(0.2),
             layers.GlobalAveragePooling2D(),
             layers.Dense(4, activation="softmax"),
