@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,32 +104,36 @@ def quantized_relu(scale: float = 0.5, dtype: str = "int8") -> bytes:
 
 def endless() -> bytes:
     """A loop whose condition is always true: loads, and never ends."""
-    build = Builder()
-    x, y = build.tensor("x", [1]), build.tensor("y", [1])
-    options = build.schema.WhileOptionsT()
-    options.condSubgraphIndex, options.bodySubgraphIndex = 1, 2
-    build.operator("WHILE", [x], [y], options)
-    model = build.model([x], [y])
-    always = Builder()
-    always.buffers = build.buffers
-    a, zero, out = (
-        always.tensor("a", [1]),
-        always.tensor("low", [1], value=[-1e30]),
-        always.tensor("more", [1], "bool"),
-    )
-    always.codes = build.codes
-    always.operator("GREATER", [a, zero], [out])
-    body = Builder()
-    body.buffers, body.codes = build.buffers, build.codes
-    b, c = body.tensor("b", [1]), body.tensor("c", [1])
-    body.operator("ABS", [b], [c])
-    model.subgraphs += [always.model([a], [out]).subgraphs[0], body.model([b], [c]).subgraphs[0]]
-    return flatbuffer.write(model)
+    return _loop(lambda body, b, c: body.operator("ABS", [b], [c]))
 
 
 def crashing() -> bytes:
-    """An operator whose input is not given: the runtime follows a null pointer."""
+    """A loop whose body is a loop with the same body: preparing it never ends and overflows the stack."""
+
+    def itself(body: Builder, b: int, c: int) -> None:
+        body.operator("WHILE", [b], [c], _while_options(body))
+
+    return _loop(itself)
+
+
+def _loop(fill: Callable[[Builder, int, int], None]) -> bytes:
     build = Builder()
-    x, y = build.tensor("x", [1, 4]), build.tensor("y", [1, 4])
-    build.operator("RELU", [-1], [y])
-    return flatbuffer.write(build.model([x], [y]))
+    x, y = build.tensor("x", [1]), build.tensor("y", [1])
+    build.operator("WHILE", [x], [y], _while_options(build))
+    model = build.model([x], [y])
+    always = Builder()
+    always.buffers, always.codes = build.buffers, build.codes
+    a, low, more = always.tensor("a", [1]), always.tensor("low", [1], value=[-1e30]), always.tensor("more", [1], "bool")
+    always.operator("GREATER", [a, low], [more])
+    body = Builder()
+    body.buffers, body.codes = build.buffers, build.codes
+    b, c = body.tensor("b", [1]), body.tensor("c", [1])
+    fill(body, b, c)
+    model.subgraphs += [always.model([a], [more]).subgraphs[0], body.model([b], [c]).subgraphs[0]]
+    return flatbuffer.write(model)
+
+
+def _while_options(build: Builder) -> Any:
+    options = build.schema.WhileOptionsT()
+    options.condSubgraphIndex, options.bodySubgraphIndex = 1, 2
+    return options
