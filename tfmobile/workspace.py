@@ -99,7 +99,7 @@ class Workspace:
     def publish(self, files: Mapping[str, bytes]) -> None:
         """Replace the results: all are written under temporary names first, then renamed."""
         staged = self.work / "publish.tmp"
-        with self._writing(self.out):
+        with self._writing(self.out), _removed_on_failure(staged):
             shutil.rmtree(staged, ignore_errors=True)
             staged.mkdir(parents=True)
             for name, content in files.items():
@@ -152,7 +152,7 @@ class Workspace:
             "seconds": step.seconds,
         }
         staged = folder.with_name(folder.name + ".tmp")
-        with self._writing(folder):
+        with self._writing(folder), _removed_on_failure(staged):
             shutil.rmtree(staged, ignore_errors=True)
             staged.mkdir()
             for name, blob in step.blobs.items():
@@ -191,6 +191,16 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as cause:
         raise _output_error(path, cause) from cause
+
+
+@contextmanager
+def _removed_on_failure(staged: Path) -> Iterator[None]:
+    """Leave no temporary folder behind on a full disk."""
+    try:
+        yield
+    except OSError:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ from tfmobile.inspection import GraphInspection, TFLiteInspection, inspect_graph
 from tfmobile.inspection.rendering import count, size
 
 
-def printed(inspection: GraphInspection | TFLiteInspection, width: int = 100) -> str:
+def printed(inspection: GraphInspection | TFLiteInspection, width: int = 120) -> str:
     stream = io.StringIO()
     print_inspection(inspection, Console(file=stream, width=width, highlight=False))
     return stream.getvalue()

@@ -116,7 +116,22 @@ class Constants:
             return self(node.inputs[0])
         if node.op == "Cast" and _is_wide(attr_dtype(node, "DstT")):
             return self(node.inputs[0])
+        if node.op in ("Reshape", "Squeeze"):  # the bias of a Keras 3 DepthwiseConv2D goes through both
+            return self._reshaped(node)
         return self._computed(node)
+
+    def _reshaped(self, node: Node) -> Array | None:
+        value = self(node.inputs[0])
+        if value is None:
+            return None
+        try:
+            if node.op == "Squeeze":
+                axes = node.attrs.get("squeeze_dims") or tuple(at for at, size in enumerate(value.shape) if size == 1)
+                return np.squeeze(value, axis=tuple(axes))
+            shape = self._nodes[origin(self._nodes, node.inputs[1]).node].value
+            return None if shape is None else value.reshape(shape.astype(int))
+        except ValueError:  # shapes that do not fit
+            return None
 
     def _computed(self, node: Node) -> Array | None:
         function = _ELEMENTWISE.get(node.op)

@@ -95,6 +95,10 @@ def _ops(console: Console, ops: Sequence[OpCount]) -> None:
     _line(console, ", ".join(parts) + more)
 
 
+_HEADS = ("Layer", "Operator", "Output", "Params", "Size", "Share", "MACs")
+_ONLY_WIDE = ("Output", "Share")
+
+
 def _layers(console: Console, layers: Sequence[LayerFact], total_bytes: int) -> None:
     from rich.table import Table
     from rich.text import Text
@@ -104,16 +108,19 @@ def _layers(console: Console, layers: Sequence[LayerFact], total_bytes: int) -> 
     if not shown:
         return
     _heading(console, "Largest layers")
+    wide = console.width >= 110
     table = Table(box=None, padding=(0, 1, 0, 1), header_style="dim")
-    for head in ("Layer", "Operator", "Output", "Parameters", "Size", "Share", "MACs"):
-        table.add_column(head, justify="left" if head in ("Layer", "Operator", "Output") else "right", no_wrap=True)
+    for head in _HEADS:
+        if wide or head not in _ONLY_WIDE:
+            table.add_column(head, justify="left" if head in _HEADS[:3] else "right", no_wrap=True)
     for layer in shown:
         share = 100 * layer.parameter_bytes / total_bytes if total_bytes else 0.0
         cells = (
-            _clip(layer.name.rpartition(";")[2], 34), _clip(layer.op, 22), _shape(layer.shape), f"{layer.parameters:,}",
-            size(layer.parameter_bytes), f"{share:.1f} %", "?" if layer.macs is None else count(layer.macs),
+            _clip(layer.name.rpartition(";")[2], 40 if wide else 26), _clip(layer.op, 22), _shape(layer.shape),
+            f"{layer.parameters:,}", size(layer.parameter_bytes), f"{share:.1f} %",
+            "?" if layer.macs is None else count(layer.macs),
         )  # fmt: skip
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(cell) for head, cell in zip(_HEADS, cells, strict=True) if wide or head not in _ONLY_WIDE))
     console.print(table)
     if len(heavy) > len(shown):
         _line(console, f"{len(heavy) - len(shown)} more with --json.")
