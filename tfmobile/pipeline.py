@@ -20,7 +20,7 @@ from tfmobile.steps import model as model_steps
 from tfmobile.steps import quantized as quantized_steps
 from tfmobile.steps.choices import check_choices, check_data, need_data, need_model
 from tfmobile.steps.context import VERIFY_SAMPLES, Context, data_key, input_facts, some_feeds
-from tfmobile.steps.opening import card_preprocessing, open_model
+from tfmobile.steps.opening import card_preprocessing, open_model, open_source
 from tfmobile.steps.results import publish_report
 from tfmobile.workspace import Workspace, write_file
 
@@ -305,20 +305,7 @@ def list_targets() -> tuple[Target, ...]:
 
 
 def _load(plan: Plan, trust: bool) -> SourceModel:
-    from tfmobile.loading import load
-
-    options = plan.model
-    return load(
-        need_model(plan),
-        format=options.format,
-        signature=options.signature,
-        tags=options.tags,
-        input=options.input,
-        output=options.output,
-        input_shape=options.input_shape,
-        graph=options.graph,
-        trust=trust,
-    )
+    return open_source(need_model(plan), plan.model, trust)
 
 
 __all__ = ["benchmark", "evaluate", "freeze", "inspect", "list_recipes", "list_targets", "optimize"]

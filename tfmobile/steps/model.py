@@ -15,6 +15,7 @@ from tfmobile.fingerprint import of_model
 from tfmobile.graph.model import Array, Graph, TensorSpec
 from tfmobile.steps.context import Context
 from tfmobile.steps.difference import difference
+from tfmobile.steps.opening import open_source
 from tfmobile.workspace import Product, Step
 
 
@@ -39,20 +40,7 @@ def load(context: Context, *, cache: bool = True) -> tuple[SourceModel, Step]:
     content = of_model(path)
 
     def compute() -> Product:
-        from tfmobile.loading import load as load_model
-
-        source = load_model(
-            path,
-            format=options.format,
-            signature=options.signature,
-            tags=options.tags,
-            input=options.input,
-            output=options.output,
-            input_shape=options.input_shape,
-            graph=options.graph,
-            trust=context.trust,
-        )
-        return _dump_source(source)
+        return _dump_source(open_source(path, options, context.trust))
 
     # A model opened with --trust is not reused by a run without it.
     key = {"content": content, "options": encode(options), "trust": context.trust}

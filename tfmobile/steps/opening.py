@@ -6,22 +6,18 @@ import dataclasses
 import json
 from pathlib import Path
 
-from tfmobile.artifacts import NamedModel
+from tfmobile.artifacts import NamedModel, SourceModel
 from tfmobile.codec import decode
 from tfmobile.datasets.spec import Preprocessing
 from tfmobile.plan import ModelOptions, Plan
 from tfmobile.workspace import sha256
 
 
-def open_model(path: str, plan: Plan, trust: bool) -> NamedModel:
-    """The model at ``path`` by its file name; raises the errors of loading and conversion.
-
-    How a model is opened (signature, inputs, shapes) holds for each that is not a .tflite.
-    """
+def open_source(path: str, options: ModelOptions, trust: bool) -> SourceModel:
+    """Load ``path`` as the plan's [model] section says; raises the errors of loading."""
     from tfmobile.loading import load
 
-    options = plan.model if not path.endswith(".tflite") else ModelOptions()
-    source = load(
+    return load(
         path,
         format=options.format,
         signature=options.signature,
@@ -32,6 +28,14 @@ def open_model(path: str, plan: Plan, trust: bool) -> NamedModel:
         graph=options.graph,
         trust=trust,
     )
+
+
+def open_model(path: str, plan: Plan, trust: bool) -> NamedModel:
+    """The model at ``path`` by its file name; raises the errors of loading and conversion.
+
+    How a model is opened (signature, inputs, shapes) holds for each that is not a .tflite.
+    """
+    source = open_source(path, plan.model if not path.endswith(".tflite") else ModelOptions(), trust)
     if source.tflite is not None:
         return NamedModel(_name(path), source.tflite)
     from tfmobile.conversion import convert
