@@ -43,6 +43,8 @@ def test_a_run_leaves_the_model_its_card_and_its_report(done: Path) -> None:
     assert report["latency"]["rows"]
     manifest = json.loads((done / "manifest.json").read_text())
     assert [step["name"] for step in manifest["steps"]][:2] == ["load", "rewrite"]
+    assert manifest["steps"][1]["facts"]["max_rel"] < 1e-4
+    assert [difference["max_rel"] >= 0 for difference in manifest["differences"]] == [True, True]
 
 
 def test_batch_norms_are_folded_and_every_pass_is_verified(done: Path) -> None:

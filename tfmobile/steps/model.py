@@ -89,7 +89,9 @@ def rewrite(
         from tfmobile.passes import rewrite as apply_passes
 
         result = apply_passes(graph, names, feeds, progress=context.progress)
-        return _dump_graph(result.graph), {"graph": _graph_facts(result.graph), "steps": encode(result.steps)}
+        worst = max((item.max_rel for item in result.steps if item.max_rel is not None), default=None)
+        facts = {"graph": _graph_facts(result.graph), "steps": encode(result.steps), "max_rel": worst}
+        return _dump_graph(result.graph), facts
 
     step = context.step("rewrite", {"load": loaded.key, "passes": list(names), "samples": feeds_key}, compute)
     steps = tuple(decode(RewriteStep, item) for item in step.facts["steps"])
