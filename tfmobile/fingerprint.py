@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
+import types
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 _VERSIONED = (
@@ -53,12 +56,13 @@ def of_data(path: str) -> str:
     return hasher.hexdigest()
 
 
-def versions() -> dict[str, str]:
-    """Versions of what computes, of the packages that are installed; imports none of them."""
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """Versions of what computes, of the packages that are installed; imports none of them, and looks them up once."""
     found: dict[str, str] = {}
     for name in _VERSIONED:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return types.MappingProxyType(found)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,10 @@ from tfmobile.benchmarking.results import latency_row, ratios
 from tfmobile.benchmarking.runner_process import RunnerProcess
 from tfmobile.benchmarking.schedule import STAGE, Contender, race
 from tfmobile.benchmarking.setting import TENSORFLOW, TFLITE, Measured, Setting
-from tfmobile.errors import TfmobileError, ToolError, UsageError
+from tfmobile.errors import TfmobileError, UsageError
 from tfmobile.graph.model import Array, Graph
 from tfmobile.progress import Progress, silent
+from tfmobile.runtime import child
 
 SEED = 0
 
@@ -49,7 +49,7 @@ def benchmark(
     if not models or not threads or not xnnpack:
         raise UsageError("There is nothing to time.", fixes=["Name a model, at least one --threads and one --xnnpack."])
     start = time.monotonic()
-    with _folder() as folder, contextlib.ExitStack() as stack:
+    with child.temporary_folder() as folder, contextlib.ExitStack() as stack:
         session = _Session(folder, stack, timeout_s, progress)
         for model in models:
             path = folder / f"model{len(session.started)}.tflite"
@@ -74,19 +74,6 @@ def benchmark(
         seconds=time.monotonic() - start,
         notes=(*session.notes, *notes.of_results(measured, time_budget_s, session.host)),
     )
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    try:
-        with tempfile.TemporaryDirectory(prefix="tfmobile-benchmark-") as name:
-            yield Path(name)
-    except OSError as cause:
-        raise ToolError(
-            "The temporary folder cannot be used.",
-            why=str(cause),
-            fixes=["Free space there, or point TMPDIR at a folder with room."],
-        ) from cause
 
 
 def _start_tensorflow(session: _Session, name: str, graph: Graph, threads: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from tfmobile.artifacts import NamedModel, TensorFact
 from tfmobile.datasets.spec import DataSpec
-from tfmobile.errors import ToolError, VerificationError
+from tfmobile.errors import VerificationError
 from tfmobile.evaluation.records import SampleRecord, from_json
 from tfmobile.evaluation.tasks import Judgement
 from tfmobile.evaluation.worker import LOADING, MEASURING, RUNNING, STATUS
@@ -57,18 +57,13 @@ class Pool:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Pool:
-        try:
-            self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tfmobile-")))
+        # The folder goes again if it cannot be filled, and stays until __exit__ if it can.
+        with contextlib.ExitStack() as stack, child.folder_errors():
+            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfmobile-")))
             (self._folder / "request.json").write_text(json.dumps(self._request), encoding="utf-8")
             for index, model in enumerate(self._models):
                 (self._folder / f"model-{index}.tflite").write_bytes(model.content)
-        except OSError as cause:
-            self._stack.close()
-            raise ToolError(
-                "The temporary folder cannot be used.",
-                why=str(cause),
-                fixes=["Free space there, or point TMPDIR at a folder with room."],
-            ) from cause
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -59,10 +59,6 @@ class GraphEditor:
         """The nodes that read the tensor ``ref``."""
         return [node for node in self.consumers(ref.node) if ref in node.inputs]
 
-    def is_control_source(self, name: str) -> bool:
-        """Whether some node waits for ``name``."""
-        return any(name in node.controls for node in self.consumers(name))
-
     def only_reader(self, ref: TensorRef) -> Node | None:
         """The one node that reads ``ref``, when nothing else does and it is not a model output."""
         readers = self.readers(ref)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfmobile.errors import ModelError
+from tfmobile.errors import ModelError, TfmobileError
 from tfmobile.loading import keras_model
 from tfmobile.loading.files import head
 from tfmobile.loading.keras_files import KerasFile, read_archive, read_h5
@@ -19,21 +19,10 @@ def read(path: Path) -> KerasFile:
 
 def open_model(root: Path, options: Options) -> Loaded:
     """Load a Keras 2 model; its configuration is judged before tf_keras sees it."""
-    file = read(root)
-    keras_model.check_trusted(file, root, trust=options.trust)
-    keras = tf_keras()
-    suffix = ".h5" if "HDF5" in file.container else ".keras"
-    try:
-        with keras_model.named(root, suffix) as path:
-            model = keras.models.load_model(str(path), compile=False, safe_mode=not options.trust)
-    except Exception as cause:
-        raise _explained(root, file, cause) from cause
-    graph, notes = keras_model.freeze_keras(model, root, options)
-    del model
-    return Loaded(file.summary, (root,), graph=graph, notes=notes)
+    return keras_model.open_keras(tf_keras, root, read(root), options, _explained)
 
 
-def _explained(root: Path, file: KerasFile, cause: Exception) -> Exception:
+def _explained(root: Path, file: KerasFile, cause: Exception) -> TfmobileError:
     if file.version.startswith(("0.", "1.")):
         return ModelError(
             f"'{root}' was saved by Keras {file.version}.",

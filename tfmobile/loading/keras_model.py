@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from tfmobile.graph.model import Graph, Shape, TensorRef
 from tfmobile.loading.freeze import freeze
 from tfmobile.loading.keras_config import code_in
 from tfmobile.loading.keras_files import KerasFile
-from tfmobile.loading.options import End, Options
+from tfmobile.loading.options import End, Loaded, Options
 from tfmobile.loading.quiet import tensorflow
 from tfmobile.loading.shapes import InputShapes, fixed
 
@@ -43,6 +43,26 @@ def named(path: Path, suffix: str) -> Iterator[Path]:
         link = Path(folder) / f"model{suffix}"
         link.symlink_to(path.resolve())
         yield link
+
+
+def open_keras(
+    keras: Callable[[], Any],
+    root: Path,
+    file: KerasFile,
+    options: Options,
+    explain: Callable[[Path, KerasFile, Exception], TfmobileError],
+) -> Loaded:
+    """Load and freeze a model with ``keras`` (2 or 3, imported only now); its configuration is judged before that."""
+    check_trusted(file, root, trust=options.trust)
+    package = keras()
+    suffix = ".h5" if "HDF5" in file.container else ".keras"
+    try:
+        with named(root, suffix) as path:
+            model = package.models.load_model(str(path), compile=False, safe_mode=not options.trust)
+    except Exception as cause:
+        raise explain(root, file, cause) from cause
+    graph, notes = freeze_keras(model, root, options)
+    return Loaded(file.summary, (root,), graph=graph, notes=notes)
 
 
 def not_built(path: Path, file: KerasFile, cause: Exception) -> TfmobileError:

@@ -33,20 +33,14 @@ class CalibrationChild:
 
     def __init__(self, model: bytes, *, inner: bool, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._stack = contextlib.ExitStack()
-        try:
-            self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tfmobile-")))
+        # The folder goes again if it cannot be filled, and stays until __exit__ if it can.
+        with contextlib.ExitStack() as stack, child.folder_errors():
+            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfmobile-")))
             (self._folder / "model.tflite").write_bytes(model)
             request = {"threads": _threads(), "inner": inner}
             (self._folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-            self._log = self._stack.enter_context((self._folder / "stderr").open("wb"))
-        except OSError as cause:
-            self._stack.close()
-            raise ToolError(
-                "The temporary folder cannot be used.",
-                why=str(cause),
-                fixes=["Free space there, or point TMPDIR at a folder with room."],
-            ) from cause
+            self._log = stack.enter_context((self._folder / "stderr").open("wb"))
+            self._stack = stack.pop_all()
         self._alive = time.monotonic()
         self._hung = False
 

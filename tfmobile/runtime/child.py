@@ -75,7 +75,7 @@ def call(
     Raises the TfmobileError the worker raised, VerificationError when it crashes or does not end within
     ``timeout_s`` seconds, and ToolError when it cannot be started or fails in another way.
     """
-    with _folder() as folder:
+    with temporary_folder() as folder:
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         for name, content in (files or {}).items():
             (folder / f"file-{name}").write_bytes(content)
@@ -85,10 +85,17 @@ def call(
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
+    """Where parent and child meet; raises ToolError when it cannot be used."""
+    with folder_errors(), tempfile.TemporaryDirectory(prefix="tfmobile-") as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def folder_errors() -> Iterator[None]:
+    """Turn the ways in which a temporary folder fails into ToolError."""
     try:
-        with tempfile.TemporaryDirectory(prefix="tfmobile-") as name:
-            yield Path(name)
+        yield
     except OSError as cause:
         raise ToolError(
             "The temporary folder cannot be used.",

@@ -33,7 +33,7 @@ class Context:
     ) -> Step:
         """A workspace step that also depends on the versions of what computes."""
         self.progress(name, 0, None)
-        return self.workspace.step(name, {**options, "versions": versions()}, compute, cache=cache)
+        return self.workspace.step(name, {**options, "versions": dict(versions())}, compute, cache=cache)
 
     def note(self, *sentences: str) -> None:
         self.notes.extend(sentence for sentence in sentences if sentence not in self.notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -203,8 +202,3 @@ def _read_graph(step: Step, facts: Mapping[str, Any]) -> Graph:
     inputs = [decode(TensorSpec, item) for item in facts["inputs"]]
     outputs = [decode(TensorSpec, item) for item in facts["outputs"]]
     return from_graph_def(step.blobs["graph.pb"], inputs, outputs)
-
-
-def io_json(graph: Graph) -> bytes:
-    """The inputs and outputs of a frozen graph, to lie beside frozen.pb."""
-    return json.dumps(_graph_facts(graph), indent=1).encode()

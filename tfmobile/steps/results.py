@@ -58,7 +58,7 @@ def publish_report(
     report = Report(
         command=reproduce(context.plan, context.trust, evaluation is not None, latency is not None),
         created=created,
-        versions=versions(),
+        versions=dict(versions()),
         source=source,
         recipe=encode(recipe),
         target=target.name,
