@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,21 +30,35 @@ class SourceModel:
 
 
 @dataclass(frozen=True)
+class FeedChange:
+    """How an input changed what it takes: ``forward`` makes the new feed of an old one, ``back`` the old of a new one."""
+
+    forward: Callable[[Array], Array]
+    back: Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
 class PassResult:
-    """``changed``: one sentence a rewrite done; ``skipped``: one sentence a candidate left alone, with the reason."""
+    """``changed``: one sentence a rewrite done; ``skipped``: one sentence a candidate left alone, with the reason.
+
+    ``feeds``: the inputs, by key, that take something else than before (another layout, pixels).
+    """
 
     graph: Graph
     changed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    feeds: Mapping[str, FeedChange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RewriteStep:
-    """One pass, applied and verified against the original graph on ``samples`` sample inputs.
+    """One pass, applied and verified on ``samples`` sample inputs against the original graph.
 
     ``max_abs`` and ``max_rel`` are the largest difference over all outputs (``max_rel`` relative to the largest
     absolute value of the output); None when it could not be measured, then ``reason`` says why. A refused pass left
-    the graph alone.
+    the graph alone. ``call`` is the pass with its arguments, as it can be typed. A pass that does not have to keep the
+    answer (``keeps_answer`` false, such as round-weights) is measured but not refused, and the passes after it are
+    compared with its result: ``against`` says with what.
     """
 
     name: str
@@ -60,6 +74,9 @@ class RewriteStep:
     refused: bool = False
     reason: str = ""
     first_difference: str | None = None
+    call: str = ""
+    keeps_answer: bool = True
+    against: str = "the original"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Paths in the file are relative to the file. ``trust`` is not a key on purpose: i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -188,8 +188,15 @@ def _normal(values: Mapping[str, Any]) -> dict[str, Any]:
         ):
             normal[key] = (value,)
         if name == "passes":
-            normal[key] = tuple(part.strip() for text in normal[key] for part in text.split(",") if part.strip())
+            normal[key] = _calls(normal[key])
     return normal
+
+
+def _calls(texts: Sequence[str]) -> tuple[str, ...]:
+    """One text a pass, of a list of passes written in any way."""
+    from tfmobile.passes.syntax import parse_calls
+
+    return tuple(str(call) for text in texts for call in parse_calls(text))
 
 
 def _override(section: Any, given: Mapping[str, Any]) -> Any:

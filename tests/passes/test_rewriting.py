@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from tfmobile.artifacts import PassResult
 from tfmobile.errors import DataError, UnknownNameError
 from tfmobile.graph.edit import GraphEditor, constant
 from tfmobile.graph.model import Graph, Node, TensorRef, TensorSpec
-from tfmobile.passes import DEFAULT_PASSES, PASSES, rewrite, rewriting
+from tfmobile.passes import DEFAULT_PASSES, PASSES, calls, rewrite
 from tfmobile.passes.stand_in import random_samples
 from tfmobile.passes.verification import distance
 
@@ -32,12 +32,15 @@ def _network() -> Graph:
 def _use(monkeypatch: pytest.MonkeyPatch, change: Callable[[GraphEditor], None]) -> None:
     @dataclasses.dataclass(frozen=True)
     class Wrong:
+        name: ClassVar[str] = "wrong"
+        keeps_answer: ClassVar[bool] = True
+
         def apply(self, graph: Graph) -> PassResult:
             editor = GraphEditor(graph)
             change(editor)
             return PassResult(editor.finish(), ("Changed something.",))
 
-    monkeypatch.setattr(rewriting, "PASSES", {**PASSES, "wrong": f"{__name__}:_wrong"})
+    monkeypatch.setattr(calls, "PASSES", {**PASSES, "wrong": f"{__name__}:_wrong"})
     globals()["_wrong"] = Wrong
 
 

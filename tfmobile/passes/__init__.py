@@ -1,6 +1,7 @@
 """Rewrite a graph so that it is smaller and faster and answers the same: a table of passes, each one verified."""
 
+from tfmobile.passes.calls import make_pass, plan_passes
 from tfmobile.passes.rewriting import rewrite
-from tfmobile.passes.table import DEFAULT_PASSES, PASSES
+from tfmobile.passes.table import ALIASES, DEFAULT_PASSES, PASSES
 
-__all__ = ["DEFAULT_PASSES", "PASSES", "rewrite"]
+__all__ = ["ALIASES", "DEFAULT_PASSES", "PASSES", "make_pass", "plan_passes", "rewrite"]

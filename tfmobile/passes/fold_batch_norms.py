@@ -42,6 +42,7 @@ class FoldBatchNorms:
     """
 
     name: ClassVar[str] = "fold-batch-norms"
+    keeps_answer: ClassVar[bool] = True
 
     def apply(self, graph: Graph) -> PassResult:
         """One sentence in ``changed`` for each layer folded, one in ``skipped`` for each batch norm left."""

@@ -32,6 +32,7 @@ class FoldConstants:
     """
 
     name: ClassVar[str] = "fold-constants"
+    keeps_answer: ClassVar[bool] = True
     limit_bytes: int = 16384
 
     def apply(self, graph: Graph) -> PassResult:

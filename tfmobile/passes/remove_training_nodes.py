@@ -26,6 +26,7 @@ class RemoveTrainingNodes:
     """
 
     name: ClassVar[str] = "remove-training-nodes"
+    keeps_answer: ClassVar[bool] = True
 
     def apply(self, graph: Graph) -> PassResult:
         """``changed`` has one sentence for each dropout and conditional, and one for each kind of the rest."""

@@ -16,6 +16,7 @@ class StripUnused:
     """Cut at the inputs (each becomes a Placeholder), then keep what the outputs depend on. Inputs always stay."""
 
     name: ClassVar[str] = "strip-unused"
+    keeps_answer: ClassVar[bool] = True
 
     def apply(self, graph: Graph) -> PassResult:
         """The smaller graph; a multi-output node that is an input is not cut, and said."""

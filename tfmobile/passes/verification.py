@@ -1,4 +1,4 @@
-"""The original's answers, and how far a rewritten graph's answers lie from them."""
+"""The answers a graph should give, and how far a rewritten graph's answers lie from them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfmobile.errors import TfmobileError
+from tfmobile.artifacts import PassResult
+from tfmobile.errors import TfmobileError, UnsupportedError
 from tfmobile.graph.model import Array, Graph
 from tfmobile.graph.run import Runner
+from tfmobile.passes.stand_in import random_samples
+from tfmobile.passes.translation import translate
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Verifier:
     """Runs the original once on the samples, when first needed, and every candidate against it.
 
     An original that answers differently each time it is asked (active dropout) cannot be compared with; the first
-    rewritten graph that answers the same twice then becomes the reference of the passes after it.
+    rewritten graph that answers the same twice then becomes the reference of the passes after it. So does the result
+    of a pass that may move the answer, and of one that changes what the inputs take. ``against`` names the reference.
     """
 
     def __init__(
@@ -36,9 +40,10 @@ class Verifier:
     ) -> None:
         self.tolerance = tolerance
         self.samples = tuple(samples)
+        self.against = "the original"
         self._original = original
         self._random = random
-        self._reference: list[dict[str, Array]] | None = None
+        self._reference: Sequence[Mapping[str, Array]] | None = None
         self._why_not = ""
         self._last = Verdict(0.0, 0.0, len(self.samples))
 
@@ -47,16 +52,35 @@ class Verifier:
         last = self._last
         return Verdict(last.max_abs, last.max_rel, last.samples, reason="Nothing was changed.")
 
-    def check(self, candidate: Graph) -> Verdict:
-        """Run ``candidate`` and compare. Raises the errors of the original's own run on samples that were given."""
+    def check(self, before: Graph, result: PassResult, name: str, *, keeps_answer: bool = True) -> Verdict:
+        """Run the graph that the pass ``name`` made of ``before``, and compare.
+
+        Raises the errors of the original's own run on samples that were given.
+        """
+        candidate = result.graph
+        if result.feeds or candidate.inputs != before.inputs:
+            self._translate(before, result, name)
         self._answer()
         if self._reference is None:
-            verdict = self._without_reference(candidate)
+            verdict = self._without_reference(candidate, keeps_answer)
         else:
-            verdict = self._compare(candidate, self._reference)
+            verdict = self._compare(candidate, self._reference, keeps_answer, name)
         if not verdict.refused:
             self._last = verdict
         return verdict
+
+    def _translate(self, before: Graph, result: PassResult, name: str) -> None:
+        """Go on with samples for the new inputs; the answers to compare with are those of ``before``."""
+        found = translate(before, result, self.samples) if self.samples else None
+        if found is not None:
+            self.samples, self._reference = found
+            self._why_not = ""
+        else:
+            self._random = True
+            self.samples = tuple(random_samples(result.graph))
+            self._reference = None
+            self._why_not = "Not compared: the inputs were changed to what the graph before it cannot take."
+        self.against = f"the graph before {name}"
 
     def _answer(self) -> None:
         if self._reference is not None or self._why_not:
@@ -67,54 +91,69 @@ class Verifier:
         try:
             answers, repeats = _run(self._original, self.samples)
         except TfmobileError as error:
-            if not self._random:
+            if not self._random and not isinstance(error, UnsupportedError):
                 raise
-            self._why_not = f"Not compared: the original does not run on random samples. {error.why or error.what}"
+            on = "on random samples" if self._random else "here"
+            self._why_not = f"Not compared: the original does not run {on}. {error.why or error.what}"
             return
         if repeats:
             self._reference = answers
         else:
             self._why_not = "Not compared: the original answers differently each time (random ops are active)."
 
-    def _without_reference(self, candidate: Graph) -> Verdict:
+    def _without_reference(self, candidate: Graph, keeps_answer: bool) -> Verdict:
         try:
             answers, repeats = _run(candidate, self.samples) if self.samples else ([], False)
         except TfmobileError as error:
-            if "does not run" in self._why_not:
+            if "does not run" in self._why_not or (isinstance(error, UnsupportedError) and not keeps_answer):
                 return Verdict(None, None, 0, reason=self._why_not)
             return Verdict(None, None, 0, refused=True, reason=f"It does not run. {error.why or error.what}")
         if repeats:
             self._reference = answers
         return Verdict(None, None, 0, reason=self._why_not)
 
-    def _compare(self, candidate: Graph, reference: Sequence[Mapping[str, Array]]) -> Verdict:
+    def _compare(
+        self, candidate: Graph, reference: Sequence[Mapping[str, Array]], keeps_answer: bool, name: str
+    ) -> Verdict:
         count = len(reference)
         try:
             answers, _ = _run(candidate, self.samples)
         except TfmobileError as error:
+            if isinstance(error, UnsupportedError) and not keeps_answer:
+                self._reference, self._why_not = None, f"Not compared: {error.what} It does not run here."
+                return Verdict(None, None, 0, reason=self._why_not)
             return Verdict(None, None, count, refused=True, reason=f"It does not run. {error.why or error.what}")
-        max_abs = max_rel = 0.0
-        worst = 0
-        for key in reference[0]:
-            scale = max((_largest(sample[key]) for sample in reference), default=0.0)
-            for index, (ours, theirs) in enumerate(zip(reference, answers, strict=True)):
-                gap = distance(ours[key], theirs[key])
-                relative = gap / scale if scale else gap
-                if not relative <= max_rel:
-                    worst, max_rel = index, relative
-                max_abs = max(max_abs, gap) if gap == gap else gap
-        reason = f"Verified on {count} random samples." if self._random else ""
+        max_abs, max_rel, worst = gaps(reference, answers)
+        said = f"Verified on {count} random samples." if self._random else ""
+        if not keeps_answer and np.isfinite(max_rel):
+            self._reference, self.against = answers, f"the result of {name}"
+            return Verdict(max_abs, max_rel, count, reason=said)
         if max_rel <= self.tolerance:
-            return Verdict(max_abs, max_rel, count, reason=reason)
+            return Verdict(max_abs, max_rel, count, reason=said)
         what = (
             "An output has NaN, or another shape than the original's."
             if not np.isfinite(max_rel)
             else f"An output moves by {max_rel:.3g} of its largest value; {self.tolerance:g} is allowed."
         )
-        reason = f"{what} {reason}".strip()
+        reason = f"{what} {said}".strip()
         if not np.isfinite(max_rel):
             return Verdict(None, None, count, refused=True, reason=reason, worst_sample=worst)
         return Verdict(max_abs, max_rel, count, refused=True, reason=reason, worst_sample=worst)
+
+
+def gaps(reference: Sequence[Mapping[str, Array]], answers: Sequence[Mapping[str, Array]]) -> tuple[float, float, int]:
+    """The largest difference over all outputs and samples: absolute, relative to the output's scale, and where."""
+    max_abs = max_rel = 0.0
+    worst = 0
+    for key in reference[0]:
+        scale = max((_largest(sample[key]) for sample in reference), default=0.0)
+        for index, (ours, theirs) in enumerate(zip(reference, answers, strict=True)):
+            gap = distance(ours[key], theirs[key])
+            relative = gap / scale if scale else gap
+            if not relative <= max_rel:
+                worst, max_rel = index, relative
+            max_abs = max(max_abs, gap) if gap == gap else gap
+    return max_abs, max_rel, worst
 
 
 def distance(ours: Array, theirs: Array) -> float:

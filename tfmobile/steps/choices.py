@@ -31,16 +31,13 @@ def need_model(plan: Plan) -> str:
 
 def check_choices(plan: Plan) -> tuple[Recipe, Target]:
     """The recipe and the target, known and fitting together."""
-    from tfmobile.passes import PASSES
+    from tfmobile.passes import plan_passes
     from tfmobile.quantization import recipe as find_recipe
-    from tfmobile.registry import unknown
     from tfmobile.targets import target as find_target
 
     need_model(plan)
     recipe, target = find_recipe(plan.optimize.recipe), find_target(plan.optimize.target)
-    for name in plan.optimize.passes:
-        if name.replace("_", "-") not in PASSES:
-            raise unknown("pass", name, PASSES)
+    plan_passes(plan.optimize.passes)
     if target.recipes and recipe.name not in target.recipes:
         raise UnsupportedError(
             f"The target {target.name} cannot run the recipe {recipe.name}.",
