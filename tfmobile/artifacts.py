@@ -58,7 +58,7 @@ class RewriteStep:
     absolute value of the output); None when it could not be measured, then ``reason`` says why. A refused pass left
     the graph alone. ``call`` is the pass with its arguments, as it can be typed. A pass that does not have to keep the
     answer (``keeps_answer`` false, such as round-weights) is measured but not refused, and the passes after it are
-    compared with its result: ``against`` says with what.
+    compared with its result: ``against`` says with what, and ``drift`` is ``max_rel`` against the original itself.
     """
 
     name: str
@@ -77,6 +77,7 @@ class RewriteStep:
     call: str = ""
     keeps_answer: bool = True
     against: str = "the original"
+    drift: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,20 @@ class Rewrite:
 
     graph: Graph
     steps: tuple[RewriteStep, ...]
+
+
+@dataclass(frozen=True)
+class Transformation:
+    """A graph after the passes that were asked for, written to ``out``. Zipped sizes are those of one deflated file."""
+
+    source: SourceModel
+    rewrite: Rewrite
+    out: str
+    source_zipped_bytes: int
+    size_bytes: int
+    zipped_bytes: int
+    command: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

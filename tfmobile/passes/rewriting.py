@@ -78,6 +78,7 @@ def _step(
         call=planned.call,
         keeps_answer=planned.one.keeps_answer,
         against=against,
+        drift=verdict.drift,
     )
     if refused and strict and not planned.ignore_errors:
         raise _refusal(step)

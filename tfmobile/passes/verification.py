@@ -17,7 +17,10 @@ from tfmobile.passes.translation import translate
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison found; ``max_abs`` and ``max_rel`` are None when nothing could be compared."""
+    """What a comparison found; ``max_abs`` and ``max_rel`` are None when nothing could be compared.
+
+    ``drift`` is ``max_rel`` against the original itself, when something else is the reference by now.
+    """
 
     max_abs: float | None
     max_rel: float | None
@@ -25,6 +28,7 @@ class Verdict:
     refused: bool = False
     reason: str = ""
     worst_sample: int | None = None
+    drift: float | None = None
 
 
 class Verifier:
@@ -44,13 +48,15 @@ class Verifier:
         self._original = original
         self._random = random
         self._reference: Sequence[Mapping[str, Array]] | None = None
+        self._origin: Sequence[Mapping[str, Array]] | None = None
         self._why_not = ""
         self._last = Verdict(0.0, 0.0, len(self.samples))
 
     def unchanged(self) -> Verdict:
         """The verdict on a graph that is the one checked last."""
         last = self._last
-        return Verdict(last.max_abs, last.max_rel, last.samples, reason="Nothing was changed.")
+        reason = "Nothing was changed."
+        return Verdict(last.max_abs, last.max_rel, last.samples, reason=reason, drift=last.drift)
 
     def check(self, before: Graph, result: PassResult, name: str, *, keeps_answer: bool = True) -> Verdict:
         """Run the graph that the pass ``name`` made of ``before``, and compare.
@@ -80,6 +86,7 @@ class Verifier:
             self.samples = tuple(random_samples(result.graph))
             self._reference = None
             self._why_not = "Not compared: the inputs were changed to what the graph before it cannot take."
+        self._origin = None
         self.against = f"the graph before {name}"
 
     def _answer(self) -> None:
@@ -97,7 +104,7 @@ class Verifier:
             self._why_not = f"Not compared: the original does not run {on}. {error.why or error.what}"
             return
         if repeats:
-            self._reference = answers
+            self._reference = self._origin = answers
         else:
             self._why_not = "Not compared: the original answers differently each time (random ops are active)."
 
@@ -124,12 +131,13 @@ class Verifier:
                 return Verdict(None, None, 0, reason=self._why_not)
             return Verdict(None, None, count, refused=True, reason=f"It does not run. {error.why or error.what}")
         max_abs, max_rel, worst = gaps(reference, answers)
+        drift = gaps(self._origin, answers)[1] if self._origin is not None else None
         said = f"Verified on {count} random samples." if self._random else ""
         if not keeps_answer and np.isfinite(max_rel):
             self._reference, self.against = answers, f"the result of {name}"
-            return Verdict(max_abs, max_rel, count, reason=said)
+            return Verdict(max_abs, max_rel, count, reason=said, drift=drift)
         if max_rel <= self.tolerance:
-            return Verdict(max_abs, max_rel, count, reason=said)
+            return Verdict(max_abs, max_rel, count, reason=said, drift=drift)
         what = (
             "An output has NaN, or another shape than the original's."
             if not np.isfinite(max_rel)
