@@ -36,6 +36,7 @@ def load(
     input_shape: Sequence[str] = (),
     graph: str | Path | None = None,
     trust: bool = False,
+    verbatim: bool = False,
 ) -> SourceModel:
     """Load a model of any TensorFlow format and freeze it.
 
@@ -43,7 +44,8 @@ def load(
     ``input`` and ``output`` name signature keys, nodes or tensors, also inside the graph: it is cut there.
     ``input_shape`` holds ``1x224x224x3`` or ``NAME=1x224x224x3``; an open batch size is fixed to 1 by itself.
     ``graph`` is the GraphDef or .meta of a checkpoint that has none. Without ``trust`` nothing that comes from the file
-    is executed, and a model that needs that is refused. The file itself is never changed.
+    is executed, and a model that needs that is refused. The file itself is never changed. ``verbatim``: a frozen graph
+    is read as it is written, every node, device and control edge of it, for editing; other formats are frozen as ever.
 
     Raises ModelError (missing, damaged, no such node or signature), UntrustedModelError, UnsupportedError (operations
     that do not exist or cannot be frozen), UsageError and ToolError.
@@ -57,6 +59,7 @@ def load(
         input_shape=tuple(input_shape),
         graph=None if graph is None else Path(graph),
         trust=trust,
+        verbatim=verbatim,
     )
     open_model = registry.load("format", FORMATS, found.format)
     with quiet():

@@ -42,10 +42,10 @@ def freeze(
     flat = needed(flat, [end.ref.node for end in outputs], path)
     asked = resolve(options.inputs, flat, inputs or (), "input", path)
     inputs = asked or list(guess_inputs(flat) if inputs is None else inputs)
-    notes = _guess_notes(inputs if not asked else [], outputs, guessed)
+    notes = guess_notes(inputs if not asked else [], outputs, guessed)
     flat, inputs, facts = _cut_at_inputs(flat, inputs, path)
     flat = needed(flat, [end.ref.node for end in (*outputs, *inputs)], path)
-    notes += _settle_phases(flat, inputs)
+    notes += settle_phases(flat, inputs)
     _check(flat, inputs, outputs, path, options, asked=bool(asked))
     if checkpoint is not None and any(node.op in ("Variable", "VariableV2", "VarHandleOp") for node in flat.node):
         flat = to_constants(flat, checkpoint(), path)
@@ -87,7 +87,8 @@ def _check_ends(ends: Sequence[End], names: set[str], path: str) -> None:
             )
 
 
-def _guess_notes(inputs: Sequence[End], outputs: Sequence[End], guessed: bool) -> tuple[str, ...]:
+def guess_notes(inputs: Sequence[End], outputs: Sequence[End], guessed: bool) -> tuple[str, ...]:
+    """What was guessed, in a sentence."""
     if not guessed:
         return ()
     ins = ", ".join(f"'{end.key}'" for end in inputs) or "as asked"
@@ -106,7 +107,7 @@ def _cut_at_inputs(graph_def: Any, inputs: Sequence[End], path: str) -> tuple[An
     for number, end in enumerate(inputs):
         node = nodes[end.ref.node]
         if node.op == "Placeholder":
-            facts.append((node.attr["dtype"].type, _placeholder_shape(node, end, graph_def.versions.producer)))
+            facts.append((node.attr["dtype"].type, placeholder_shape(node, end, graph_def.versions.producer)))
         elif inferred is not None:
             facts.append(inferred[number])
         else:
@@ -121,7 +122,7 @@ def _cut_at_inputs(graph_def: Any, inputs: Sequence[End], path: str) -> tuple[An
     return flat, [replace(end, ref=ref) for end, ref in zip(inputs, refs, strict=True)], facts
 
 
-def _placeholder_shape(node: Any, end: End, producer: int) -> Shape:
+def placeholder_shape(node: Any, end: End, producer: int) -> Shape:
     """The shape that a Placeholder says, else the signature's."""
     shape = node.attr["shape"].shape
     if "shape" not in node.attr or shape.unknown_rank:
@@ -155,7 +156,7 @@ def infer(graph_def: Any, refs: Sequence[TensorRef]) -> list[tuple[int, Shape]]:
         ]
 
 
-def _settle_phases(graph_def: Any, inputs: Sequence[End]) -> tuple[str, ...]:
+def settle_phases(graph_def: Any, inputs: Sequence[End]) -> tuple[str, ...]:
     """Placeholders that only tell the training phase become constants of inference."""
     tf = tensorflow()
     kept = {end.ref.node for end in inputs}

@@ -11,13 +11,15 @@ from tfmobile.loading.freeze import freeze
 from tfmobile.loading.options import Loaded, Options
 from tfmobile.loading.protobufs import sniff, sniff_text
 from tfmobile.loading.quiet import tensorflow
+from tfmobile.loading.verbatim import verbatim
 
 
 def open_model(root: Path, options: Options) -> Loaded:
     """Load the frozen graph at ``root``; its inputs and outputs are guessed unless the options name them."""
     graph_def = read_graph_def(root)
     count = len(graph_def.node)
-    graph, notes = freeze(graph_def, str(root), options)
+    read = verbatim if options.verbatim else freeze
+    graph, notes = read(graph_def, str(root), options)
     text = " (text)" if sniff_text(read_bytes(root)[:512]) else ""
     return Loaded(f"Frozen TensorFlow graph{text} with {count} nodes", (root,), graph=graph, notes=notes)
 

@@ -19,6 +19,7 @@ class Options:
     input_shape: tuple[str, ...] = ()
     graph: Path | None = None
     trust: bool = False
+    verbatim: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from tfmobile.plan import ModelOptions, Plan
 from tfmobile.workspace import sha256
 
 
-def open_source(path: str, options: ModelOptions, trust: bool) -> SourceModel:
-    """Load ``path`` as the plan's [model] section says; raises the errors of loading."""
+def open_source(path: str, options: ModelOptions, trust: bool, *, verbatim: bool = False) -> SourceModel:
+    """Load ``path`` as the plan's [model] section says, ``verbatim`` for editing; raises the errors of loading."""
     from tfmobile.loading import load
 
     return load(
@@ -27,6 +27,7 @@ def open_source(path: str, options: ModelOptions, trust: bool) -> SourceModel:
         input_shape=options.input_shape,
         graph=options.graph,
         trust=trust,
+        verbatim=verbatim,
     )
 
 
