@@ -12,9 +12,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfmobile.pipeline import benchmark, evaluate, freeze, inspect, list_recipes, list_targets, optimize
+    from tfmobile.pipeline import (
+        benchmark,
+        evaluate,
+        freeze,
+        inspect,
+        list_passes,
+        list_recipes,
+        list_targets,
+        optimize,
+        transform,
+    )
 
-_API = ("benchmark", "evaluate", "freeze", "inspect", "list_recipes", "list_targets", "optimize")
+_API = (
+    "benchmark",
+    "evaluate",
+    "freeze",
+    "inspect",
+    "list_passes",
+    "list_recipes",
+    "list_targets",
+    "optimize",
+    "transform",
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -27,4 +47,14 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_API])
 
 
-__all__ = ["benchmark", "evaluate", "freeze", "inspect", "list_recipes", "list_targets", "optimize"]
+__all__ = [
+    "benchmark",
+    "evaluate",
+    "freeze",
+    "inspect",
+    "list_passes",
+    "list_recipes",
+    "list_targets",
+    "optimize",
+    "transform",
+]

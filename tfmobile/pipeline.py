@@ -6,26 +6,35 @@ load → rewrite → convert → calibrate → quantize → load test → compar
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfmobile.artifacts import Evaluation, Latency, NamedModel, Report, SourceModel
+from tfmobile.artifacts import (
+    Evaluation,
+    Latency,
+    NamedModel,
+    Report,
+    RewriteStep,
+    SourceModel,
+    Transformation,
+)
 from tfmobile.errors import UsageError
-from tfmobile.graph.model import Array
+from tfmobile.graph.model import Array, Graph
 from tfmobile.plan import Plan, make_plan
 from tfmobile.progress import Progress, silent
-from tfmobile.steps import measured
+from tfmobile.steps import measured, transformed
 from tfmobile.steps import model as model_steps
 from tfmobile.steps import quantized as quantized_steps
 from tfmobile.steps.choices import check_choices, check_data, need_data, need_model
 from tfmobile.steps.context import VERIFY_SAMPLES, Context, data_key, input_facts, some_feeds
 from tfmobile.steps.opening import card_preprocessing, open_model, open_source
 from tfmobile.steps.results import publish_report
-from tfmobile.workspace import Workspace, write_file
+from tfmobile.workspace import Workspace
 
 if TYPE_CHECKING:
     from tfmobile.inspection import GraphInspection, TFLiteInspection
+    from tfmobile.passes.catalogue import PassEntry
     from tfmobile.quantization.recipe import Recipe
     from tfmobile.targets import Target
 
@@ -180,18 +189,84 @@ def freeze(
     trust: bool = False,
 ) -> SourceModel:
     """Any TensorFlow model to one frozen GraphDef file ``out``: variables are constants, training machinery is gone."""
-    from tfmobile.graph.graphdef import serialize
-
     plan = make_plan(None, {key: value for key, value in locals().items() if key != "out"}, discover=False)
     source = _load(plan, trust)
-    if source.graph is None:
-        raise UsageError(
-            f"'{source.path}' is a .tflite, which is frozen already.",
-            why="freeze makes a GraphDef from a TensorFlow model.",
-            fixes=[f"tfmobile optimize {source.path}"],
-        )
-    write_file(Path(out), serialize(source.graph))
+    transformed.write_graph(transformed.need_graph(source, "freeze"), out)
     return source
+
+
+def transform(
+    model: str | Path,
+    *,
+    passes: str | Sequence[str] = (),
+    out: str | Path = "transformed.pb",
+    save_steps: str | None = None,
+    tolerance: float = 1e-4,
+    verify: bool = True,
+    data: str | None = None,
+    x_key: str | None = None,
+    resize: str | Sequence[int] | None = None,
+    central_crop: float | None = None,
+    mean: str | float | Sequence[float] | None = None,
+    std: str | float | Sequence[float] | None = None,
+    color: str | None = None,
+    layout: str | None = None,
+    format: str | None = None,
+    signature: str | None = None,
+    tags: Sequence[str] = (),
+    input: Sequence[str] = (),
+    output: Sequence[str] = (),
+    input_shape: Sequence[str] = (),
+    graph: str | None = None,
+    trust: bool = False,
+    observe: Callable[[RewriteStep, str], None] | None = None,
+    progress: Progress = silent,
+) -> Transformation:
+    """Any list of passes on any TensorFlow model, in the syntax of the Graph Transform Tool; each pass is verified.
+
+    Writes a GraphDef to ``out`` (text when it ends in .pbtxt), and with ``save_steps`` the graph after each pass into
+    that folder. ``observe`` is told of each step as it is done, with the shell line that repeats it. Raises
+    VerificationError when a pass is refused that is not called with ``ignore_errors=true``; nothing is written then.
+    """
+    from tfmobile.passes import rewrite
+
+    given = {key: value for key, value in locals().items() if key not in ("out", "save_steps", "tolerance", "verify")}
+    plan = make_plan(None, given, discover=False)
+    transformed.need_passes(plan.optimize.passes)
+    need_data(plan.data.data)
+    source = open_source(need_model(plan), plan.model, trust, verbatim=True)
+    before = transformed.need_graph(source, "transform")
+    feeds = some_feeds(plan, plan.data.data, input_facts(source), VERIFY_SAMPLES)
+    kept = transformed.KeptSteps(save_steps, source.path)
+
+    def told(step: RewriteStep, now: Graph) -> None:
+        file, result = kept.keep(step, now)
+        options = plan.model if file == source.path else transformed.ends_only(plan.model, source)
+        if observe is not None:
+            observe(step, transformed.transform_command(file, options, step.call, result or str(out)))
+
+    found = rewrite(
+        before,
+        plan.optimize.passes,
+        feeds,
+        tolerance=tolerance,
+        verify=verify,
+        strict=True,
+        observe=told,
+        progress=progress,
+    )
+    size = transformed.write_graph(found.graph, out)
+    calls = " ".join(step.call for step in found.steps)
+    return Transformation(
+        source=source,
+        rewrite=found,
+        out=str(out),
+        source_zipped_bytes=transformed.zipped_bytes(source.path),
+        size_bytes=size,
+        zipped_bytes=transformed.zipped_bytes(out),
+        command=transformed.transform_command(source.path, plan.model, calls, str(out)),
+        notes=source.notes,
+    )
 
 
 def evaluate(
@@ -290,6 +365,13 @@ def benchmark(
     return measured.run_benchmark(models, feeds, None, plan.benchmark, progress)
 
 
+def list_passes() -> tuple[PassEntry, ...]:
+    """The passes that rewrite a graph, with their arguments."""
+    from tfmobile.passes.catalogue import catalogue
+
+    return catalogue()
+
+
 def list_recipes() -> tuple[Recipe, ...]:
     """The quantization recipes, by name."""
     from tfmobile.quantization import recipe, recipe_names
@@ -308,4 +390,14 @@ def _load(plan: Plan, trust: bool) -> SourceModel:
     return open_source(need_model(plan), plan.model, trust)
 
 
-__all__ = ["benchmark", "evaluate", "freeze", "inspect", "list_recipes", "list_targets", "optimize"]
+__all__ = [
+    "benchmark",
+    "evaluate",
+    "freeze",
+    "inspect",
+    "list_passes",
+    "list_recipes",
+    "list_targets",
+    "optimize",
+    "transform",
+]

@@ -14,7 +14,7 @@ from tfmobile.cli import COMMANDS, group
 
 API_COMMANDS = [name for name in COMMANDS if name != "completion"]
 SHOWN_ONLY = {"as_json", "quiet"}
-API_ONLY = {"progress"}
+API_ONLY = {"progress", "observe"}
 
 
 def command_of(name: str) -> click.Command:

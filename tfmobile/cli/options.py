@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -19,6 +19,11 @@ def _group(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
     return decorate
 
 
+def _split(context: click.Context, option: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """One name each; no node's name has a comma in it."""
+    return tuple(name.strip() for text in values for name in text.split(",") if name.strip())
+
+
 model_options = _group(
     click.option(
         "--format",
@@ -27,8 +32,24 @@ model_options = _group(
     ),
     click.option("--signature", metavar="NAME", help="Signature of a SavedModel [serving_default]."),
     click.option("--tags", multiple=True, metavar="TAG", help="Tag of a SavedModel's graph [serve]; repeatable."),
-    click.option("--input", multiple=True, metavar="NODE", help="Input node, also inside the graph; repeatable."),
-    click.option("--output", multiple=True, metavar="NODE", help="Output node; repeatable."),
+    click.option(
+        "--input",
+        "--inputs",
+        "input",
+        multiple=True,
+        metavar="NODE",
+        callback=_split,
+        help="Input node, also inside the graph; repeatable, or several with commas.",
+    ),
+    click.option(
+        "--output",
+        "--outputs",
+        "output",
+        multiple=True,
+        metavar="NODE",
+        callback=_split,
+        help="Output node; repeatable, or several with commas.",
+    ),
     click.option(
         "--input-shape",
         multiple=True,
