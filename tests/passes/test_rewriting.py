@@ -12,11 +12,11 @@ import pytest
 from tests.passes.freezing import tf1
 from tfmobile.artifacts import PassResult
 from tfmobile.errors import DataError, UnknownNameError
+from tfmobile.graph.distance import distance
 from tfmobile.graph.edit import GraphEditor, constant
 from tfmobile.graph.model import Graph, Node, TensorRef, TensorSpec
+from tfmobile.graph.samples import random_samples
 from tfmobile.passes import DEFAULT_PASSES, PASSES, calls, rewrite
-from tfmobile.passes.stand_in import random_samples
-from tfmobile.passes.verification import distance
 
 
 def _network() -> Graph:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tfmobile.errors import TfmobileError
+from tfmobile.graph.distance import distance
 from tfmobile.graph.edit import in_order
 from tfmobile.graph.match import CONTROL_FLOW
 from tfmobile.graph.model import Array, Graph, TensorRef
 from tfmobile.graph.run import Runner
 from tfmobile.graph.shapes import infer_types
-from tfmobile.passes.verification import distance
 
 _COMPARED = frozenset({"float16", "bfloat16", "float32", "float64"})
 

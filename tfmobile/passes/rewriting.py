@@ -9,9 +9,9 @@ from typing import TypeAlias
 from tfmobile.artifacts import PassResult, Rewrite, RewriteStep
 from tfmobile.errors import TfmobileError, VerificationError
 from tfmobile.graph.model import Array, Graph
+from tfmobile.graph.samples import random_samples
 from tfmobile.passes.calls import Planned, plan_passes
 from tfmobile.passes.first_difference import first_difference
-from tfmobile.passes.stand_in import random_samples
 from tfmobile.passes.table import DEFAULT_PASSES
 from tfmobile.passes.verification import Verdict, Verifier
 from tfmobile.progress import Progress, silent

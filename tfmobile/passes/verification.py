@@ -9,9 +9,10 @@ import numpy as np
 
 from tfmobile.artifacts import PassResult
 from tfmobile.errors import TfmobileError, UnsupportedError
+from tfmobile.graph.distance import distance, largest
 from tfmobile.graph.model import Array, Graph
 from tfmobile.graph.run import Runner
-from tfmobile.passes.stand_in import random_samples
+from tfmobile.graph.samples import random_samples
 from tfmobile.passes.translation import translate
 
 
@@ -154,7 +155,7 @@ def gaps(reference: Sequence[Mapping[str, Array]], answers: Sequence[Mapping[str
     max_abs = max_rel = 0.0
     worst = 0
     for key in reference[0]:
-        scale = max((_largest(sample[key]) for sample in reference), default=0.0)
+        scale = max((largest(sample[key]) for sample in reference), default=0.0)
         for index, (ours, theirs) in enumerate(zip(reference, answers, strict=True)):
             gap = distance(ours[key], theirs[key])
             relative = gap / scale if scale else gap
@@ -164,36 +165,9 @@ def gaps(reference: Sequence[Mapping[str, Array]], answers: Sequence[Mapping[str
     return max_abs, max_rel, worst
 
 
-def distance(ours: Array, theirs: Array) -> float:
-    """The largest absolute difference; equal infinities, and NaN in the same places, count as equal.
-
-    NaN when one side has a NaN that the other has not; inf when the shapes differ.
-    """
-    if ours.shape != theirs.shape:
-        return float("inf")
-    if ours.dtype.kind in "OSUV" and ours.dtype.name != "bfloat16":
-        return 0.0 if np.array_equal(ours, theirs) else 1.0
-    a, b = _wide(ours), _wide(theirs)
-    with np.errstate(invalid="ignore"):
-        gap = np.abs(a - b)
-    gap = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, gap)
-    return float(gap.max(initial=0.0))
-
-
-def _largest(value: Array) -> float:
-    if value.dtype.kind in "OSUV" and value.dtype.name != "bfloat16":
-        return 0.0
-    magnitude = np.abs(_wide(value))
-    return float(magnitude[np.isfinite(magnitude)].max(initial=0.0))
-
-
-def _wide(value: Array) -> Array:
-    return value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
-
-
 def _run(graph: Graph, samples: Sequence[Mapping[str, Array]]) -> tuple[list[dict[str, Array]], bool]:
     """The answers, and whether the first sample gives the same answer a second time."""
     with Runner(graph) as runner:
         answers = [runner.run(sample) for sample in samples]
         again = runner.run(samples[0])
-    return answers, all(distance(answers[0][key], again[key]) <= 1e-6 * _largest(again[key]) for key in again)
+    return answers, all(distance(answers[0][key], again[key]) <= 1e-6 * largest(again[key]) for key in again)

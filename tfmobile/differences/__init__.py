@@ -1,0 +1,1 @@
+"""Two models side by side: what changed in the structure, and where the numbers part first."""
