@@ -232,7 +232,7 @@ def transform(
 
     given = {key: value for key, value in locals().items() if key not in ("out", "save_steps", "tolerance", "verify")}
     plan = make_plan(None, given, discover=False)
-    transformed.need_passes(plan.optimize.passes)
+    transformed.need_passes(plan)
     need_data(plan.data.data)
     source = open_source(need_model(plan), plan.model, trust, verbatim=True)
     before = transformed.need_graph(source, "transform")

@@ -193,10 +193,10 @@ def _normal(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _calls(texts: Sequence[str]) -> tuple[str, ...]:
-    """One text a pass, of a list of passes written in any way."""
-    from tfmobile.passes.syntax import parse_calls
+    """One text a pass, of a list of passes written in any way; wrong ones are refused here, where the column is known."""
+    from tfmobile.passes import plan_passes
 
-    return tuple(str(call) for text in texts for call in parse_calls(text))
+    return tuple(planned.call for planned in plan_passes(texts))
 
 
 def _override(section: Any, given: Mapping[str, Any]) -> Any:

@@ -31,13 +31,11 @@ def need_model(plan: Plan) -> str:
 
 def check_choices(plan: Plan) -> tuple[Recipe, Target]:
     """The recipe and the target, known and fitting together."""
-    from tfmobile.passes import plan_passes
     from tfmobile.quantization import recipe as find_recipe
     from tfmobile.targets import target as find_target
 
     need_model(plan)
     recipe, target = find_recipe(plan.optimize.recipe), find_target(plan.optimize.target)
-    plan_passes(plan.optimize.passes)
     if target.recipes and recipe.name not in target.recipes:
         raise UnsupportedError(
             f"The target {target.name} cannot run the recipe {recipe.name}.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from tfmobile.artifacts import RewriteStep, SourceModel
 from tfmobile.errors import UsageError
 from tfmobile.graph.model import Graph
-from tfmobile.plan import ModelOptions
+from tfmobile.plan import ModelOptions, Plan
 from tfmobile.workspace import write_file
 
 
@@ -24,11 +24,9 @@ def need_graph(source: SourceModel, verb: str) -> Graph:
     return source.graph
 
 
-def need_passes(passes: str | tuple[str, ...]) -> None:
-    """Every pass known and well written, and at least one; raises UsageError before any work."""
-    from tfmobile.passes import plan_passes
-
-    if not plan_passes(passes):
+def need_passes(plan: Plan) -> None:
+    """At least one pass; raises UsageError before any work."""
+    if not plan.optimize.passes:
         raise UsageError(
             "No pass was named.",
             why="transform does only what is asked for.",
