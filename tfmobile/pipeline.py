@@ -26,6 +26,7 @@ from tfmobile.progress import Progress, silent
 from tfmobile.steps import measured, transformed
 from tfmobile.steps import model as model_steps
 from tfmobile.steps import quantized as quantized_steps
+from tfmobile.steps.baked import bake
 from tfmobile.steps.choices import check_choices, check_data, need_data, need_model
 from tfmobile.steps.context import VERIFY_SAMPLES, Context, data_key, input_facts, some_feeds
 from tfmobile.steps.opening import card_preprocessing, open_model, open_source
@@ -49,7 +50,8 @@ def optimize(
     calibrate_with: str | None = None,
     out: str | None = None,
     io: str | None = None,
-    passes: Sequence[str] = (),
+    passes: str | Sequence[str] = (),
+    bake_preprocessing: bool | None = None,
     format: str | None = None,
     signature: str | None = None,
     tags: Sequence[str] = (),
@@ -93,6 +95,9 @@ def optimize(
             workspace.forget()
         context = Context(plan, workspace, progress, trust)
         source, loaded = model_steps.load(context)
+        if plan.optimize.bake_preprocessing:
+            source, loaded = bake(context, source, loaded)
+            plan = context.plan
         inputs = input_facts(source)
         calibration_path = plan.calibration_path
         feeds: Sequence[Mapping[str, Array]] = some_feeds(plan, calibration_path, inputs, VERIFY_SAMPLES)

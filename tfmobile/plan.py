@@ -48,13 +48,17 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class OptimizeOptions:
-    """What is made of it, and where it goes. ``io`` empty means the recipe's own input and output type."""
+    """What is made of it, and where it goes. ``io`` empty means the recipe's own input and output type.
+
+    ``bake_preprocessing``: the model takes pixels, and does ``mean``, ``std`` and ``color`` itself.
+    """
 
     recipe: str = "int8"
     target: str = "cpu"
     io: Literal["", "float32", "int8", "uint8", "int16"] = ""
     out: str = "build"
     passes: tuple[str, ...] = ()
+    bake_preprocessing: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,7 @@ def _normal(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _calls(texts: Sequence[str]) -> tuple[str, ...]:
-    """One text a pass, of a list of passes written in any way; wrong ones are refused here, where the column is known."""
+    """One text a pass, of a list written in any way; a wrong one is refused here, where its column is known."""
     from tfmobile.passes import plan_passes
 
     return tuple(planned.call for planned in plan_passes(texts))

@@ -37,8 +37,14 @@ from tfmobile.cli.options import (
 @click.option(
     "--passes",
     multiple=True,
-    metavar="NAME,NAME",
-    help="Rewrites to do instead of the default ones, in order.",
+    metavar="TEXT",
+    help="Passes to run instead of the default ones, in order; see `tfmobile list-passes`.",
+)
+@click.option(
+    "--bake-preprocessing",
+    is_flag=True,
+    default=None,
+    help="Put --mean, --std and --color into the model, which then takes pixels.",
 )
 @model_options
 @trust_option

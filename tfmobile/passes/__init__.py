@@ -2,6 +2,6 @@
 
 from tfmobile.passes.calls import make_pass, plan_passes
 from tfmobile.passes.rewriting import rewrite
-from tfmobile.passes.table import ALIASES, DEFAULT_PASSES, PASSES
+from tfmobile.passes.table import ALIASES, BAKED_PASSES, DEFAULT_PASSES, PASSES
 
-__all__ = ["ALIASES", "DEFAULT_PASSES", "PASSES", "make_pass", "plan_passes", "rewrite"]
+__all__ = ["ALIASES", "BAKED_PASSES", "DEFAULT_PASSES", "PASSES", "make_pass", "plan_passes", "rewrite"]

@@ -66,3 +66,6 @@ DEFAULT_PASSES: tuple[str, ...] = (
     "fold-batch-norms",
 )
 """What ``optimize`` runs, in this order."""
+
+BAKED_PASSES: tuple[str, ...] = (*DEFAULT_PASSES, "fold-input-scale")
+"""What ``optimize`` runs when the preprocessing was put into the model."""

@@ -37,6 +37,8 @@ def _default(item: dataclasses.Field[Any]) -> Any:
 
 def _option(name: str, value: Any) -> list[str]:
     flag = "--" + name.replace("_", "-")
+    if value is True:
+        return [flag]
     if name == "resize":
         return [flag, "x".join(str(side) for side in value)]
     if name in ("mean", "std"):

@@ -20,13 +20,17 @@ VERIFY_SAMPLES = 4
 
 @dataclass
 class Context:
-    """One run. ``notes`` collects what the user has to know: guesses, what was not done, what was not measured."""
+    """One run. ``notes`` collects what the user has to know: guesses, what was not done, what was not measured.
+
+    ``plan`` is what the steps go by; ``asked``, where it differs, what the user asked for.
+    """
 
     plan: Plan
     workspace: Workspace
     progress: Progress
     trust: bool = False
     notes: list[str] = field(default_factory=list)
+    asked: Plan | None = None
 
     def step(
         self, name: str, options: Mapping[str, Any], compute: Callable[[], Product], *, cache: bool = True

@@ -39,12 +39,12 @@ def load(context: Context, *, cache: bool = True) -> tuple[SourceModel, Step]:
     content = of_model(path)
 
     def compute() -> Product:
-        return _dump_source(open_source(path, options, context.trust))
+        return dump_source(open_source(path, options, context.trust))
 
     # A model opened with --trust is not reused by a run without it.
     key = {"content": content, "options": encode(options), "trust": context.trust}
     step = context.step("load", key, compute, cache=cache and bool(content))
-    source = _read_source(step)
+    source = read_source(step)
     context.note(*source.notes)
     return source, step
 
@@ -78,11 +78,12 @@ def rewrite(
     context: Context, source: SourceModel, loaded: Step, feeds: Sequence[Mapping[str, Array]], feeds_key: Any
 ) -> tuple[Rewrite, Step]:
     """The graph after the passes, each verified against the original."""
-    from tfmobile.passes import DEFAULT_PASSES
+    from tfmobile.passes import BAKED_PASSES, DEFAULT_PASSES
 
     graph = source.graph
     assert graph is not None
-    names = context.plan.optimize.passes or DEFAULT_PASSES
+    options = context.plan.optimize
+    names = options.passes or (BAKED_PASSES if options.bake_preprocessing else DEFAULT_PASSES)
 
     def compute() -> Product:
         from tfmobile.passes import rewrite as apply_passes
@@ -167,7 +168,8 @@ def _differences(
     return found
 
 
-def _dump_source(source: SourceModel) -> Product:
+def dump_source(source: SourceModel) -> Product:
+    """The model as the blobs and facts of a step."""
     facts = encode(dataclasses.replace(source, graph=None, tflite=None))
     if source.graph is None:
         assert source.tflite is not None
@@ -175,7 +177,8 @@ def _dump_source(source: SourceModel) -> Product:
     return _dump_graph(source.graph), {**facts, "graph": _graph_facts(source.graph)}
 
 
-def _read_source(step: Step) -> SourceModel:
+def read_source(step: Step) -> SourceModel:
+    """The model in a step; raises ModelError."""
     facts = dict(step.facts)
     graph = facts.pop("graph", None)
     source = decode(SourceModel, facts)

@@ -56,7 +56,7 @@ def publish_report(
     context.note(*(f"Target {target.name}: {problem}" for problem in check.problems))
     context.note(*optimized.notes)
     report = Report(
-        command=reproduce(context.plan, context.trust, evaluation is not None, latency is not None),
+        command=reproduce(context.asked or context.plan, context.trust, evaluation is not None, latency is not None),
         created=created,
         versions=dict(versions()),
         source=source,
