@@ -136,22 +136,50 @@ def targets_page() -> str:
 
 
 def passes_page() -> str:
-    """Every pass, in the order in which they run, with its options."""
-    from tfmobile.passes import DEFAULT_PASSES, PASSES
-    from tfmobile.registry import load
+    """Every pass, with its arguments; first those that run by default."""
+    from tfmobile.passes import BAKED_PASSES, DEFAULT_PASSES, PASSES
 
+    baked = [name for name in BAKED_PASSES if name not in DEFAULT_PASSES]
     parts = [
         "# Passes",
         "What `--passes` takes. Each pass is verified on sample inputs against the original graph; one that changes "
-        "the answer beyond the tolerance is refused and named in the report.",
-        f"Done by default, in this order: {', '.join(f'`{name}`' for name in DEFAULT_PASSES)}.",
+        "the answer beyond the tolerance is refused. Passes marked with ≈ are meant to change numbers or names: they "
+        "do what they are told, and how far the answer moves is measured. How a list of passes is written: "
+        "[transform](../transform.md).",
+        f"`optimize` runs, in this order: {', '.join(f'`{name}`' for name in DEFAULT_PASSES)}; with "
+        f"`--bake-preprocessing` also {', '.join(f'`{name}`' for name in baked)}.",
+        table(["Pass", "What it does"], (passes_row(name) for name in PASSES)),
     ]
-    for name in PASSES:
-        kind = load("pass", PASSES, name)
-        parts += [f"## {name}", prose(inspect.getdoc(kind))]
-        if dataclasses.is_dataclass(kind) and dataclasses.fields(kind):
-            parts.append(key_table(kind))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *(pass_section(name) for name in PASSES)])
+
+
+def passes_row(name: str) -> list[str]:
+    """Name and first sentence of a pass."""
+    from tfmobile.passes.catalogue import first_sentence
+
+    kind = pass_class(name)
+    mark = "" if kind.keeps_answer else " ≈"
+    return [f"[`{name}`](#{name}){mark}", first_sentence(inspect.getdoc(kind) or "")]
+
+
+def pass_section(name: str) -> str:
+    """A pass: other names, docstring, arguments."""
+    from tfmobile.passes import ALIASES
+
+    kind = pass_class(name)
+    also = [f"`{alias}`" for alias, meant in ALIASES.items() if meant == name]
+    parts = [f"## {name}", f"Also called {' and '.join(also)}." if also else "", prose(inspect.getdoc(kind))]
+    if dataclasses.fields(kind):
+        parts.append(key_table(kind, underscores=True))
+    return "\n\n".join(filter(None, parts))
+
+
+def pass_class(name: str) -> Any:
+    """The class of a pass."""
+    from tfmobile.passes import PASSES
+    from tfmobile.registry import load
+
+    return load("pass", PASSES, name)
 
 
 def errors_page() -> str:
@@ -204,15 +232,19 @@ def settings_page() -> str:
     return "\n\n".join(parts)
 
 
-def key_table(kind: Any, skip: Iterable[str] = ()) -> str:
-    """The fields of a dataclass as TOML keys: name, type, default."""
+def key_table(kind: Any, skip: Iterable[str] = (), *, underscores: bool = False) -> str:
+    """The fields of a dataclass as TOML keys, or with ``underscores`` as arguments: name, type, default."""
     hints = typing.get_type_hints(kind)
     rows = [
-        [f"`{field.name.replace('_', '-')}`", spelled_type(hints[field.name]), default(field)]
+        [
+            f"`{field.name if underscores else field.name.replace('_', '-')}`",
+            spelled_type(hints[field.name]),
+            default(field),
+        ]
         for field in dataclasses.fields(kind)
         if field.name not in skip
     ]
-    return table(["Key", "Type", "Default"], rows)
+    return table(["Argument" if underscores else "Key", "Type", "Default"], rows)
 
 
 def default(field: Any) -> str:

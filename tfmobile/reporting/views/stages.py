@@ -99,8 +99,10 @@ def _pass(step: RewriteStep) -> PassView:
         proof = "difference not measured"
     tone, words = _outcome(step)
     first = f" First differing node: {step.first_difference}." if step.first_difference else ""
+    if step.against != "the original":
+        proof += f", against {step.against}"
     return PassView(
-        name=step.name,
+        name=step.call or step.name,
         refused=step.refused,
         tone=tone,
         words=words,
@@ -120,6 +122,8 @@ def _outcome(step: RewriteStep) -> tuple[str, str]:
     if not step.changed and step.nodes_before == step.nodes_after:
         return "neutral", "nothing to do"
     measured = step.max_abs is not None or step.max_rel is not None
+    if measured and not step.keeps_answer:
+        return "neutral", "measured: may move the answer"
     return ("good", "verified") if measured else ("unknown", "not verified")
 
 
