@@ -29,10 +29,14 @@ class FoldConstants:
 
     Never folded: random and stateful ops, control flow, function calls, FakeQuant (it carries the ranges), and results
     of more than ``limit_bytes`` that are larger than the constants they come from (a Fill or Tile).
+
+    ``clear_output_shapes``, an argument of the Graph Transform Tool, changes nothing: the ``_output_shapes`` a file
+    may hold go stale when a pass rewires the graph, and are dropped whenever a model is read.
     """
 
     name: ClassVar[str] = "fold-constants"
     keeps_answer: ClassVar[bool] = True
+    clear_output_shapes: bool = True
     limit_bytes: int = 16384
 
     def apply(self, graph: Graph) -> PassResult:
