@@ -167,3 +167,34 @@ def test_an_attribute_without_a_value_is_dropped() -> None:
     node.attr["dtype"].type = 1
     node.attr["shape"].SetInParent()
     assert set(from_graph_def(proto).nodes["x"].attrs) == {"dtype"}
+
+
+def test_bytes_are_read_node_by_node_wherever_the_other_fields_stand() -> None:
+    from tensorflow.core.framework import graph_pb2
+
+    first, last = graph_pb2.GraphDef(), graph_pb2.GraphDef()
+    first.node.add(name="a", op="NoOp")
+    first.library.function.add().signature.name = "f"
+    last.node.add(name="b", op="NoOp", input=["^a"])
+    last.versions.producer = 7
+    old_version = b"\x18\x03"  # GraphDef.version, which graphs of 2015 carry
+    graph = from_graph_def(first.SerializeToString() + old_version + last.SerializeToString())
+    assert list(graph.nodes) == ["a", "b"]
+    assert graph.producer == 7
+    assert b"f" in graph.library
+
+
+def test_bytes_cut_anywhere_are_a_model_error_or_fewer_nodes() -> None:
+    from tensorflow.core.framework import graph_pb2
+
+    proto = graph_pb2.GraphDef()
+    proto.node.add(name="a", op="NoOp")
+    proto.node.add(name="b", op="NoOp")
+    content = proto.SerializeToString()
+    whole = {0: 0, len(content) // 2: 1, len(content): 2}
+    for size in range(len(content) + 1):
+        if size in whole:
+            assert len(from_graph_def(content[:size])) == whole[size]
+        else:
+            with pytest.raises(ModelError):
+                from_graph_def(content[:size])

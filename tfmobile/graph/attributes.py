@@ -8,6 +8,10 @@ import numpy as np
 
 from tfmobile.graph.model import Array, Attr, DType, RawAttr, Shape, ShapeAttr
 
+LARGE = 16384
+"""Bytes from which on a constant is worth care: it is kept once, where TensorFlow reads it in place."""
+_ALIGNMENT = 64
+"""Addresses of tensors; TensorFlow copies what lies elsewhere."""
 _LIST_FIELDS = ("s", "i", "f", "b", "type", "shape", "tensor", "func")
 
 
@@ -108,11 +112,22 @@ def compact(array: Array) -> Array:
     return value
 
 
+def aligned(array: Array) -> Array:
+    """The array where TensorFlow can use it as it is. A small one stays, since a copy of that costs nothing."""
+    if array.nbytes < LARGE or not array.flags.c_contiguous or array.ctypes.data % _ALIGNMENT == 0:
+        return array
+    room = np.empty(array.nbytes + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT
+    copy: Array = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 def _stored_bytes(proto: Any, dtype: Any, shape: tuple[int, ...]) -> Array | None:
     plain = np.dtype(dtype.as_numpy_dtype)
     if plain.names is not None or plain.itemsize * int(np.prod(shape, dtype=np.int64)) != len(proto.tensor_content):
         return None
-    return np.frombuffer(proto.tensor_content, plain).reshape(shape)
+    return aligned(np.frombuffer(proto.tensor_content, plain).reshape(shape))
 
 
 def _stored_values(proto: Any, dtype: Any, shape: tuple[int, ...]) -> Array | None:

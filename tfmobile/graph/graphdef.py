@@ -6,7 +6,8 @@ stale when a pass rewires it. So are attributes that hold no value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tfmobile.errors import ModelError
@@ -14,6 +15,8 @@ from tfmobile.graph.attributes import decode_attr, encode_attr
 from tfmobile.graph.model import Graph, Node, TensorRef, TensorSpec
 
 _STALE = frozenset({"_class", "_output_shapes"})
+_NODE_KEY = 0x0A
+"""GraphDef.node: field 1, wire type 2."""
 
 
 def _is_kept(key: str, value: Any) -> bool:
@@ -22,10 +25,16 @@ def _is_kept(key: str, value: Any) -> bool:
 
 
 def from_graph_def(graph_def: Any, inputs: Sequence[TensorSpec] = (), outputs: Sequence[TensorSpec] = ()) -> Graph:
-    """Read a GraphDef proto, or its bytes. Raises ModelError when it is not one, or its edges lead nowhere."""
-    proto = _parse(bytes(graph_def)) if isinstance(graph_def, (bytes, bytearray, memoryview)) else graph_def
+    """Read a GraphDef proto, or its bytes. Raises ModelError when it is not one, or its edges lead nowhere.
+
+    Bytes take less memory: they are read node by node, so that no weight is held twice.
+    """
+    if isinstance(graph_def, (bytes, bytearray, memoryview)):
+        items, proto = _read(memoryview(graph_def))
+    else:
+        items, proto = graph_def.node, graph_def
     nodes: dict[str, Node] = {}
-    for item in proto.node:
+    for item in items:
         if item.name in nodes:
             raise _broken(f"Two nodes are called '{item.name}'.")
         nodes[item.name] = _node(item)
@@ -86,11 +95,51 @@ def _sources(node: Node) -> Iterable[str]:
     yield from node.controls
 
 
-def _parse(content: bytes) -> Any:
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.framework import graph_pb2
+def _read(content: memoryview) -> tuple[Iterable[Any], Any]:
+    """The NodeDefs, each parsed when its turn comes, and a GraphDef of all the rest."""
+    from tensorflow.core.framework import graph_pb2, node_def_pb2
 
-    proto = graph_pb2.GraphDef()
+    nodes: list[memoryview] = []
+    rest = bytearray()
+    for start, body, end in _fields(content):
+        if content[start] == _NODE_KEY and body > start:
+            nodes.append(content[body:end])
+        else:
+            rest += content[start:end]
+    proto = _parse(graph_pb2.GraphDef(), bytes(rest))
+    return itertools.chain((_parse(node_def_pb2.NodeDef(), item) for item in nodes), proto.node), proto
+
+
+def _fields(content: memoryview) -> Iterator[tuple[int, int, int]]:
+    """Where each field starts, its payload starts, and it ends; from the first odd one on, all the rest in one.
+
+    Protobuf's wire format: a field is a key and, with wire type 2, a length and that many bytes.
+    """
+    at = 0
+    while at < len(content):
+        length, body = _varint(content, at + 1)
+        if content[at] & 0x87 != 2 or body + length > len(content):  # another wire type, a large number, cut short
+            break
+        yield at, body, body + length
+        at = body + length
+    if at < len(content):
+        yield at, at, len(content)
+
+
+def _varint(content: memoryview, at: int) -> tuple[int, int]:
+    """The base-128 number at ``at`` and where it ends; one too large for any length where it is cut short."""
+    value = shift = 0
+    for byte in content[at : at + 10]:
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+    return len(content) + 1, at
+
+
+def _parse(proto: Any, content: bytes | memoryview) -> Any:
+    from google.protobuf.message import DecodeError
+
     try:
         proto.ParseFromString(content)
     except DecodeError as cause:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfmobile.errors import DataError, ModelError, UnsupportedError, VerificationError
 from tfmobile.graph.graphdef import to_graph_def
+from tfmobile.graph.large_constants import lifted
 from tfmobile.graph.model import Array, Graph, Node, TensorRef
 
 
@@ -41,9 +42,11 @@ class Runner:
         import tensorflow as tf
 
         check_ops(graph)
-        self._graph = graph
+        # TensorFlow's own rewrites need to see constants as such.
+        rest, constants = (graph, {}) if optimized else lifted(graph)
+        self._constants = {f"{name}:0": value for name, value in constants.items()}
         self._tf_graph = tf.Graph()
-        import_graph(graph, self._tf_graph)
+        import_graph(rest, self._tf_graph)
         wanted = [(spec.key, spec.ref) for spec in graph.outputs]
         if fetches is not None:
             wanted = [(str(ref), ref) for ref in fetches]
@@ -57,9 +60,9 @@ class Runner:
         import tensorflow as tf
 
         self._check_keys(feeds)
-        values = {self._feeds[key]: _fitted(key, value, self._feeds[key]) for key, value in feeds.items()}
+        values = {self._feeds[key].name: _fitted(key, value, self._feeds[key]) for key, value in feeds.items()}
         try:
-            results = self._session.run(self._fetches, values)
+            results = self._session.run(self._fetches, {**self._constants, **values})
         except (tf.errors.OpError, ValueError, TypeError) as cause:
             raise VerificationError(
                 "The graph does not run on this input.",
@@ -69,8 +72,9 @@ class Runner:
         return {key: np.asarray(value) for key, value in results.items()}
 
     def close(self) -> None:
-        """Free the session."""
+        """Free the session, and let go of the weights."""
         self._session.close()
+        self._constants = {}
 
     def __enter__(self) -> Runner:
         return self

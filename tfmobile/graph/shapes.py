@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+from tfmobile.graph.large_constants import lifted
 from tfmobile.graph.model import Graph, Node, Shape, ShapeAttr, TensorRef
 from tfmobile.graph.run import check_ops, import_graph
+
+_LARGE = 4096
+"""Constants of this many bytes say nothing about shapes, and are slow to hand to TensorFlow."""
 
 
 def infer_shapes(graph: Graph) -> dict[TensorRef, Shape]:
@@ -22,7 +26,8 @@ def infer_types(graph: Graph) -> dict[TensorRef, tuple[Shape, str]]:
 
     check_ops(graph)
     tf_graph = tf.Graph()
-    import_graph(dataclasses.replace(graph, nodes=_with_input_shapes(graph)), tf_graph)
+    small, _ = lifted(graph, _LARGE)
+    import_graph(dataclasses.replace(small, nodes=_with_input_shapes(small)), tf_graph)
     return {
         TensorRef(operation.name, index): (
             None if tensor.shape.rank is None else tuple(tensor.shape.as_list()),

@@ -8,12 +8,10 @@ import numpy as np
 
 from tfmobile.graph.edit import GraphEditor, constant
 from tfmobile.graph.match import CONTROL_FLOW, attr_dtype
-from tfmobile.graph.model import Array, Graph, Node, Shape, ShapeAttr
+from tfmobile.graph.model import Array, Graph, Node, Shape
 from tfmobile.graph.shapes import infer_types
 
 _SHAPE_OPS = frozenset({"Shape", "Size", "Rank"})
-_LARGE = 1024
-"""Constants of more values than this say nothing about shapes, and are slow to hand to TensorFlow."""
 
 
 def fix_shapes(graph: Graph) -> tuple[Graph, int]:
@@ -24,7 +22,7 @@ def fix_shapes(graph: Graph) -> tuple[Graph, int]:
     asked = [node for node in graph if node.op in _SHAPE_OPS]
     if not asked or any(node.op in CONTROL_FLOW for node in graph):
         return graph, 0
-    shapes = infer_types(_light(graph))
+    shapes = infer_types(graph)
     editor = GraphEditor(graph)
     count = 0
     for node in asked:
@@ -44,14 +42,3 @@ def _value(node: Node, shape: Shape) -> Array | None:
     sizes = np.array(shape if node.op != "Rank" else (), np.int64)
     answer = {"Shape": sizes, "Size": sizes.prod(), "Rank": np.array(len(shape))}[node.op]
     return np.asarray(answer).astype(dtype)
-
-
-def _light(graph: Graph) -> Graph:
-    """The graph with placeholders for its large constants: the same shapes at a fraction of the cost."""
-    nodes = dict(graph.nodes)
-    for node in graph:
-        value = node.value
-        if value is not None and value.size > _LARGE:
-            attrs = {"dtype": node.attrs["dtype"], "shape": ShapeAttr(value.shape)}
-            nodes[node.name] = Node(node.name, "Placeholder", controls=node.controls, attrs=attrs)
-    return dataclasses.replace(graph, nodes=nodes)
