@@ -34,6 +34,9 @@ class InsertLogging:
     remove-training-nodes takes the Prints out again. Asked twice, the pass inserts a second Print. Verifying runs the
     graph, so it prints too.
 
+    A constant behind a Print is no constant to an op that needs one to load, such as an axis that decides a shape. Then
+    the pass is refused; name the ops, or a prefix, to leave such constants out.
+
     The original left the model's outputs without logging.
     """
 

@@ -29,7 +29,8 @@ class SortByExecutionOrder:
         """``changed`` counts the nodes that stand in another place."""
         done = dict.fromkeys(_sorted(graph))
         rest = [name for name in graph.nodes if name not in done]
-        skipped = (f"Left {len(rest)} nodes that wait for a circle of nodes, such as '{rest[0]}'.",) if rest else ()
+        more = f" and {len(rest) - 1} more" if len(rest) > 1 else ""
+        skipped = (f"Left '{rest[0]}'{more}: they wait for nodes that read each other in a circle.",) if rest else ()
         order = [*done, *rest]
         moved = sum(1 for old, new in zip(graph.nodes, order, strict=True) if old != new)
         if not moved:
