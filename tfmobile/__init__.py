@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tfmobile.pipeline import (
         benchmark,
+        diff,
         evaluate,
         freeze,
         inspect,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _API = (
     "benchmark",
+    "diff",
     "evaluate",
     "freeze",
     "inspect",
@@ -49,6 +51,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "benchmark",
+    "diff",
     "evaluate",
     "freeze",
     "inspect",

@@ -23,7 +23,7 @@ from tfmobile.errors import UsageError
 from tfmobile.graph.model import Array, Graph
 from tfmobile.plan import Plan, make_plan
 from tfmobile.progress import Progress, silent
-from tfmobile.steps import measured, transformed
+from tfmobile.steps import compared, measured, transformed
 from tfmobile.steps import model as model_steps
 from tfmobile.steps import quantized as quantized_steps
 from tfmobile.steps.baked import bake
@@ -34,6 +34,7 @@ from tfmobile.steps.results import publish_report
 from tfmobile.workspace import Workspace
 
 if TYPE_CHECKING:
+    from tfmobile.differences import ModelDiff
     from tfmobile.inspection import GraphInspection, TFLiteInspection
     from tfmobile.passes.catalogue import PassEntry
     from tfmobile.quantization.recipe import Recipe
@@ -178,6 +179,42 @@ def inspect(
     if source.tflite is not None:
         return inspect_tflite(source.tflite, source.path)
     return inspect_graph(source)
+
+
+def diff(
+    model: str | Path,
+    other: str | Path,
+    *,
+    data: str | None = None,
+    x_key: str | None = None,
+    samples: int = 2,
+    tolerance: float = 1e-4,
+    check: bool = False,
+    resize: str | Sequence[int] | None = None,
+    central_crop: float | None = None,
+    mean: str | float | Sequence[float] | None = None,
+    std: str | float | Sequence[float] | None = None,
+    color: str | None = None,
+    layout: str | None = None,
+    format: str | None = None,
+    signature: str | None = None,
+    tags: Sequence[str] = (),
+    input: Sequence[str] = (),
+    output: Sequence[str] = (),
+    input_shape: Sequence[str] = (),
+    graph: str | None = None,
+    trust: bool = False,
+    progress: Progress = silent,
+) -> ModelDiff:
+    """What changed from ``model`` to ``other``, graphs or .tflite, and where their numbers first part.
+
+    ``check`` raises VerificationError unless all outputs were compared and stay within ``tolerance``.
+    """
+    plan = make_plan(None, locals(), discover=False)
+    found = compared.compare(plan, str(other), samples=samples, tolerance=tolerance, trust=trust, progress=progress)
+    if check:
+        compared.need_agreement(found)
+    return found
 
 
 def freeze(
@@ -397,6 +434,7 @@ def _load(plan: Plan, trust: bool) -> SourceModel:
 
 __all__ = [
     "benchmark",
+    "diff",
     "evaluate",
     "freeze",
     "inspect",

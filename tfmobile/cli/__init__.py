@@ -23,6 +23,7 @@ COMMANDS: dict[str, Command] = {
     "inspect": Command("inspect", "Show what is in a model: operators, parameters, MACs, size by layer."),
     "freeze": Command("freeze", "Freeze any TensorFlow model into one GraphDef file."),
     "transform": Command("transform", "Run any list of passes on a graph, each one verified."),
+    "diff": Command("diff", "Compare two models: what changed, and where their numbers first part."),
     "evaluate": Command("evaluate", "Measure accuracy on your data, with confidence intervals."),
     "benchmark": Command("benchmark", "Measure latency and memory on this machine."),
     "list-passes": Command("list_passes", "List the passes that rewrite a graph."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,10 +16,15 @@ _DYNAMIC = 16
 
 def random_samples(graph: Graph, count: int = COUNT) -> list[Mapping[str, Array]]:
     """``count`` samples by input key; none when an input's rank is not known. Floats lie in −1 to 1."""
-    if any(spec.shape is None for spec in graph.inputs):
+    return random_values(graph.inputs, count)
+
+
+def random_values(inputs: Sequence[TensorSpec], count: int = COUNT) -> list[Mapping[str, Array]]:
+    """The same for these inputs, whatever they belong to."""
+    if any(spec.shape is None for spec in inputs):
         return []
     generator = np.random.default_rng(0)
-    return [{spec.key: _values(spec, generator) for spec in graph.inputs} for _ in range(count)]
+    return [{spec.key: _values(spec, generator) for spec in inputs} for _ in range(count)]
 
 
 def _values(spec: TensorSpec, generator: np.random.Generator) -> Array:
