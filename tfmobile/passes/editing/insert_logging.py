@@ -31,8 +31,8 @@ class InsertLogging:
 
     Left alone, with the reason told: control flow; nodes whose first output nothing reads; handles, which have no
     values; model outputs other than a node's first. Such a graph is for TensorFlow only, as no ``.tflite`` can print;
-    remove-training-nodes takes the Prints out again. Asked twice, the pass inserts a second Print. Verifying runs the
-    graph, so it prints too.
+    remove-training-nodes takes the Prints out again, but for those that are an output. Asked twice, the pass inserts a
+    second Print. Verifying runs the graph, so it prints too.
 
     A constant behind a Print is no constant to an op that needs one to load, such as an axis that decides a shape. Then
     the pass is refused; name the ops, or a prefix, to leave such constants out.
