@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tfmobile.errors import ModelError
+from tfmobile.graph.attributes import QUANTIZED, dtype_name
 from tfmobile.graph.edit import constant
 from tfmobile.graph.graphdef import from_graph_def, serialize
 from tfmobile.graph.model import DType, Graph, Node, RawAttr, ShapeAttr, TensorRef, TensorSpec
@@ -53,8 +54,10 @@ def test_what_is_printed_is_what_was_parsed() -> None:
         np.array(2**63, np.uint64),
         np.zeros((0, 2), np.float32),
         np.broadcast_to(np.float32(0.1), (10, 10)),
+        np.array([[1], [255]], QUANTIZED["quint8"]),
+        np.broadcast_to(np.array(-7, QUANTIZED["qint32"]), (10, 10)),
     ],
-    ids=lambda value: value.dtype.name,
+    ids=lambda value: dtype_name(value),
 )
 def test_small_constants_of_every_dtype_read_back(value: np.ndarray) -> None:
     text = print_graph(Graph({"c": constant("c", value)}, (), ()))

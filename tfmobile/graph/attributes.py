@@ -12,6 +12,11 @@ LARGE = 16384
 """Bytes from which on a constant is worth care: it is kept once, where TensorFlow reads it in place."""
 _ALIGNMENT = 64
 """Addresses of tensors; TensorFlow copies what lies elsewhere."""
+QUANTIZED = {
+    name: np.dtype([(name, plain)])
+    for name, plain in (("qint8", "i1"), ("quint8", "u1"), ("qint16", "i2"), ("quint16", "u2"), ("qint32", "i4"))
+}
+"""numpy's dtypes of TensorFlow's quantized ones: one field of that name, so that they stay apart from integers."""
 _LIST_FIELDS = ("s", "i", "f", "b", "type", "shape", "tensor", "func")
 
 
@@ -99,6 +104,8 @@ def encode_tensor(array: Array) -> Any:
 
 def dtype_name(array: Array) -> str:
     """TensorFlow's name of an array's dtype: float32, bfloat16, string, …"""
+    if array.dtype.names:
+        return array.dtype.names[0]
     return "string" if array.dtype.kind in "OSU" else array.dtype.name
 
 
@@ -125,7 +132,7 @@ def aligned(array: Array) -> Array:
 
 def _stored_bytes(proto: Any, dtype: Any, shape: tuple[int, ...]) -> Array | None:
     plain = np.dtype(dtype.as_numpy_dtype)
-    if plain.names is not None or plain.itemsize * int(np.prod(shape, dtype=np.int64)) != len(proto.tensor_content):
+    if not _is_value(plain) or plain.itemsize * int(np.prod(shape, dtype=np.int64)) != len(proto.tensor_content):
         return None
     return aligned(np.frombuffer(proto.tensor_content, plain).reshape(shape))
 
@@ -148,7 +155,12 @@ def _read(proto: Any) -> Array | None:
     import tensorflow as tf
 
     array: Array = np.asarray(tf.make_ndarray(proto))
-    return None if array.dtype.names is not None or array.dtype.kind == "V" else array
+    return array if _is_value(array.dtype) else None
+
+
+def _is_value(dtype: np.dtype[Any]) -> bool:
+    """Whether it is that of a number, and not of the handle of a resource."""
+    return dtype.names is None or dtype in QUANTIZED.values()
 
 
 def _value_count(proto: Any) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfmobile.errors import DataError, ModelError, UnsupportedError, VerificationError
+from tfmobile.graph.attributes import QUANTIZED
 from tfmobile.graph.graphdef import to_graph_def
 from tfmobile.graph.large_constants import lifted
 from tfmobile.graph.model import Array, Graph, Node, TensorRef
@@ -69,7 +70,7 @@ class Runner:
                 why=_first_lines(cause),
                 fixes=["Check the shape and values of the input, or choose other ones with --input and --output."],
             ) from cause
-        return {key: np.asarray(value) for key, value in results.items()}
+        return {key: _typed(np.asarray(value), self._fetches[key].dtype) for key, value in results.items()}
 
     def close(self) -> None:
         """Free the session, and let go of the weights."""
@@ -204,6 +205,11 @@ def _fitted(key: str, value: Array, tensor: Any) -> Array:
         )
     wanted = tensor.dtype.as_numpy_dtype
     return array if array.dtype == wanted else array.astype(wanted)
+
+
+def _typed(value: Array, dtype: Any) -> Array:
+    """A session hands out quantized values as plain integers."""
+    return value.view(QUANTIZED[dtype.name]) if dtype.name in QUANTIZED and value.dtype.names is None else value
 
 
 def _first_lines(cause: Exception) -> str:

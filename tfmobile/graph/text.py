@@ -69,6 +69,7 @@ def shape_text(shape: Shape) -> str:
 def array_text(value: Array, inline: int = INLINE_LIMIT) -> str:
     """``float32[2] (1.0, 2.5)``; ``float32[64] (0.0 ...)`` for a fill; ``float32[64] sha256:…`` when large."""
     head = f"{dtype_name(value)}[{','.join(map(str, value.shape))}]"
+    value = value if value.dtype.names is None else value.view(value.dtype[0])
     if value.size > 1 and all(stride == 0 for stride, size in zip(value.strides, value.shape, strict=True) if size > 1):
         return f"{head} ({_number(value[(0,) * value.ndim])} ...)"
     if value.size <= inline:

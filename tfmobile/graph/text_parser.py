@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tfmobile.errors import ModelError
+from tfmobile.graph.attributes import QUANTIZED, dtype_name
 from tfmobile.graph.model import Array, Attr, DType, Graph, Node, RawAttr, Shape, ShapeAttr, TensorRef, TensorSpec
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|\.\.\.|[][(){}=,@:?*]|[^\s\][(){}=,@"?*]+)')
@@ -63,7 +64,7 @@ class _Line:
         tokens = _Tokens(self.rest)
         if self.op == "Const" and _CONST.match(self.rest + " "):
             value = tokens.array()
-            attrs = {"dtype": DType("string" if value.dtype == object else value.dtype.name), "value": value}
+            attrs = {"dtype": DType(dtype_name(value)), "value": value}
         if tokens.peek() == "{":
             attrs.update(tokens.attrs())
         device = ""
@@ -164,13 +165,13 @@ class _Tokens:
 
 
 def np_dtype(name: str) -> np.dtype[np.generic]:
-    """numpy's dtype of TensorFlow's name, bfloat16 included."""
+    """numpy's dtype of TensorFlow's name, bfloat16 and the quantized ones included."""
     if name == "bfloat16":
         import ml_dtypes
 
         brain: np.dtype[np.generic] = np.dtype(ml_dtypes.bfloat16)
         return brain
-    return np.dtype(name)
+    return QUANTIZED[name] if name in QUANTIZED else np.dtype(name)
 
 
 def _plain(token: str) -> Attr:
