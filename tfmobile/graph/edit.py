@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tfmobile.graph.attributes import dtype_name
+from tfmobile.graph.attributes import aligned, dtype_name
 from tfmobile.graph.model import Array, DType, Graph, Node, TensorRef
 
 
@@ -149,8 +149,8 @@ class GraphEditor:
 
 
 def constant(name: str, value: Array) -> Node:
-    """A Const node."""
-    return Node(name, "Const", attrs={"dtype": DType(dtype_name(value)), "value": value})
+    """A Const node; a large value is moved to where TensorFlow reads it in place."""
+    return Node(name, "Const", attrs={"dtype": DType(dtype_name(value)), "value": aligned(value)})
 
 
 def needed(nodes: Mapping[str, Node], outputs: Iterable[str], inputs: Iterable[str] = ()) -> set[str]:

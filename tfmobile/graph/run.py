@@ -12,7 +12,7 @@ from tfmobile.errors import DataError, ModelError, UnsupportedError, Verificatio
 from tfmobile.graph.attributes import QUANTIZED
 from tfmobile.graph.graphdef import to_graph_def
 from tfmobile.graph.large_constants import lifted
-from tfmobile.graph.model import Array, Graph, Node, TensorRef
+from tfmobile.graph.model import Array, Graph, Node, Shape, TensorRef
 
 
 def run(graph: Graph, feeds: Mapping[str, Array], fetches: Sequence[TensorRef] | None = None) -> dict[str, Array]:
@@ -51,19 +51,24 @@ class Runner:
         wanted = [(spec.key, spec.ref) for spec in graph.outputs]
         if fetches is not None:
             wanted = [(str(ref), ref) for ref in fetches]
-        turned = any(_is_channels_first(node) for node in graph)
-        self._fetches = self._fetched(wanted, turned)
+        self._turned = any(_is_channels_first(node) for node in graph)
+        self._fetches = self._fetched(wanted)
         self._feeds = {spec.key: self._tensor(spec.ref) for spec in graph.inputs}
-        self._session = tf.compat.v1.Session(graph=self._tf_graph, config=_config(optimized, turned, threads))
+        self._session = tf.compat.v1.Session(graph=self._tf_graph, config=_config(optimized, self._turned, threads))
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """The outputs for one set of inputs; strings as objects of bytes."""
+    def type_of(self, ref: TensorRef) -> tuple[Shape, str]:
+        """The shape and dtype of a tensor, as TensorFlow infers them."""
+        return type_of(self._tensor(ref))
+
+    def run(self, feeds: Mapping[str, Array], fetches: Sequence[TensorRef] | None = None) -> dict[str, Array]:
+        """The outputs for one set of inputs, or ``fetches`` this once; strings as objects of bytes."""
         import tensorflow as tf
 
         self._check_keys(feeds)
+        wanted = self._fetches if fetches is None else self._fetched([(str(ref), ref) for ref in fetches])
         values = {self._feeds[key].name: _fitted(key, value, self._feeds[key]) for key, value in feeds.items()}
         try:
-            results = self._session.run(self._fetches, {**self._constants, **values})
+            results = self._session.run(wanted, {**self._constants, **values})
         except (tf.errors.OpError, ValueError, TypeError) as cause:
             raise VerificationError(
                 "The graph does not run on this input.",
@@ -88,11 +93,11 @@ class Runner:
     ) -> None:
         self.close()
 
-    def _fetched(self, wanted: Sequence[tuple[str, TensorRef]], turned: bool) -> dict[str, Any]:
+    def _fetched(self, wanted: Sequence[tuple[str, TensorRef]]) -> dict[str, Any]:
         import tensorflow as tf
 
         tensors = {key: self._tensor(ref) for key, ref in wanted}
-        if not turned:
+        if not self._turned:
             return tensors
         with self._tf_graph.as_default():  # the layout optimizer leaves what is fetched alone
             return {key: tf.identity(tensor) for key, tensor in tensors.items()}
@@ -152,6 +157,12 @@ def import_graph(graph: Graph, tf_graph: Any) -> None:
                 why=_first_lines(cause),
                 fixes=["Export the model again, with this TensorFlow if possible."],
             ) from cause
+
+
+def type_of(tensor: Any) -> tuple[Shape, str]:
+    """The shape and dtype of a tf.Tensor."""
+    shape = tensor.shape
+    return None if shape.rank is None else tuple(shape.as_list()), str(tensor.dtype.base_dtype.name)
 
 
 def _is_channels_first(node: Node) -> bool:

@@ -15,7 +15,6 @@ from tfmobile.graph.match import CONTROL_FLOW, FUNCTIONAL
 from tfmobile.graph.model import Array, DType, Graph, Node, RawAttr, Shape, TensorRef
 from tfmobile.graph.ops import is_stateful
 from tfmobile.graph.run import Runner
-from tfmobile.graph.shapes import infer_types
 from tfmobile.passes.static_shapes import fix_shapes
 
 _NEVER = CONTROL_FLOW | FUNCTIONAL | {"Placeholder", "PlaceholderWithDefault", "Const", "NoOp", "PlaceholderV2"}
@@ -52,21 +51,17 @@ class FoldConstants:
         foldable, sizes = _foldable(graph)
         if not foldable:
             return PassResult(graph)
-        small = _constant_part(graph, foldable)
-        shapes = infer_types(small)
-        wanted, skipped = self._frontier(graph, foldable, sizes, shapes)
         try:
-            values = _evaluate(small, wanted)
+            with Runner(_constant_part(graph, foldable), ()) as runner:
+                wanted, skipped = self._frontier(graph, foldable, sizes, runner)
+                found = runner.run({}, wanted)
         except TfmobileError as error:
             return PassResult(graph, (), (f"The constants cannot be computed: {error.why or error.what}",))
+        values = {ref: compact(found[str(ref)]) for ref in wanted}
         return self._put(graph, values, sizes, tuple(skipped))
 
     def _frontier(
-        self,
-        graph: Graph,
-        foldable: Mapping[str, Node],
-        sizes: Mapping[str, int],
-        shapes: Mapping[TensorRef, tuple[Shape, str]],
+        self, graph: Graph, foldable: Mapping[str, Node], sizes: Mapping[str, int], runner: Runner
     ) -> tuple[list[TensorRef], list[str]]:
         """The constant tensors that something else reads; where one is too large, those it is made of."""
         read: dict[str, set[TensorRef]] = {}
@@ -84,7 +79,7 @@ class FoldConstants:
         wanted: list[TensorRef] = []
         for node in reversed(list(foldable.values())):
             refs = sorted(read.get(node.name, ()))
-            size = sum(_bytes(*shapes[ref]) for ref in refs if ref in shapes)
+            size = sum(_bytes(*runner.type_of(ref)) for ref in refs)
             if refs and self._too_large(size, sizes[node.name]):
                 skipped.append(_too_large_text(node, size))
                 reads(node.inputs)
@@ -143,14 +138,6 @@ def _constant_part(graph: Graph, foldable: Mapping[str, Node]) -> Graph:
     names = needed(graph.nodes, foldable)
     nodes = {name: graph.nodes[name] for name in graph.nodes if name in names}
     return dataclasses.replace(graph, nodes=nodes, inputs=(), outputs=(), library=b"")
-
-
-def _evaluate(graph: Graph, wanted: list[TensorRef]) -> dict[TensorRef, Array]:
-    if not wanted:
-        return {}
-    with Runner(graph, wanted) as runner:
-        found = runner.run({})
-    return {ref: compact(found[str(ref)]) for ref in wanted}
 
 
 def _replace(editor: GraphEditor, ref: TensorRef, value: Array) -> int:

@@ -22,12 +22,11 @@ def fix_shapes(graph: Graph) -> tuple[Graph, int]:
     asked = [node for node in graph if node.op in _SHAPE_OPS]
     if not asked or any(node.op in CONTROL_FLOW for node in graph):
         return graph, 0
-    shapes = infer_types(graph)
+    shapes = infer_types(graph, {node.inputs[0] for node in asked})
     editor = GraphEditor(graph)
     count = 0
     for node in asked:
-        shape, _ = shapes.get(node.inputs[0], (None, ""))
-        value = _value(node, shape)
+        value = _value(node, shapes[node.inputs[0]][0])
         if value is not None and not editor.is_boundary(node.name):
             editor.replace(dataclasses.replace(constant(node.name, value), controls=node.controls))
             count += 1
