@@ -90,3 +90,10 @@ def test_a_failing_run_is_a_verification_error_with_tensorflows_words() -> None:
     with pytest.raises(VerificationError) as found:
         run(from_graph_def(graph.as_graph_def(), specs[:1], specs[1:]), {"x": np.array(0)})
     assert "is infinite" in found.value.why
+
+
+def test_a_run_can_fetch_other_tensors_and_types_can_be_asked() -> None:
+    with Runner(_doubled()) as runner:
+        assert runner.type_of(TensorRef("y")) == ((None, 2), "float32")
+        found = runner.run({"image": np.ones((1, 2), "float32")}, [TensorRef("x")])
+        assert list(found) == ["x"]

@@ -75,7 +75,7 @@ class Runner:
                 why=_first_lines(cause),
                 fixes=["Check the shape and values of the input, or choose other ones with --input and --output."],
             ) from cause
-        return {key: _typed(np.asarray(value), self._fetches[key].dtype) for key, value in results.items()}
+        return {key: _typed(np.asarray(value), wanted[key].dtype) for key, value in results.items()}
 
     def close(self) -> None:
         """Free the session, and let go of the weights."""
