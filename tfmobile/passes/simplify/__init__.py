@@ -1,0 +1,1 @@
+"""Fewer nodes, the same answer: duplicates, reshapes, copies, scales, dead branches, calls."""
