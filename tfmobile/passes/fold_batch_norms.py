@@ -13,8 +13,8 @@ from typing import ClassVar
 from tfmobile.artifacts import PassResult
 from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import Constants, source
-from tfmobile.graph.model import Graph, TensorRef
-from tfmobile.passes.affine import BATCH_NORMS, Step
+from tfmobile.graph.model import Graph, Node, TensorRef
+from tfmobile.passes.affine import BATCH_NORMS
 from tfmobile.passes.convolutions.after_layers import AfterLayers
 from tfmobile.passes.convolutions.before_layers import fold_front
 from tfmobile.passes.convolutions.chains import Wanted
@@ -51,15 +51,15 @@ class FoldBatchNorms:
         return fold(graph, after=lambda step: step.multiplies, before=_varies, whole=True)
 
 
-def _varies(step: Step, constants: Constants) -> bool:
-    """Whether a step before a layer is like one of a batch norm: a number a channel."""
-    if step.node.op in BATCH_NORMS:
+def _varies(node: Node, constants: Constants) -> bool:
+    """Whether a node before a layer is like one of a batch norm: it has a factor a channel."""
+    if node.op in BATCH_NORMS:
         return True
-    values = [constants(ref) for ref in step.node.inputs] if step.multiplies else []
+    values = [constants(ref) for ref in node.inputs] if node.op in ("Mul", "RealDiv", "Div") else []
     return any(value is not None and value.size > 1 for value in values)
 
 
-def fold(graph: Graph, *, after: Wanted, before: Callable[[Step, Constants], bool], whole: bool) -> PassResult:
+def fold(graph: Graph, *, after: Wanted, before: Callable[[Node, Constants], bool], whole: bool) -> PassResult:
     """Fold the chains that have a step which is wanted, after layers and before them.
 
     With ``whole``, also the steps that follow the last one wanted.
@@ -69,15 +69,14 @@ def fold(graph: Graph, *, after: Wanted, before: Callable[[Step, Constants], boo
     work = AfterLayers(editor, constants, after, whole=whole)
     work.run()
     changed, reasons = work.changed, work.reasons
-    fronts = Fronts(editor, constants, Shapes(graph))
+    fronts = Fronts(editor, constants, Shapes(graph), lambda node: before(node, constants))
     for front in fronts:
-        wanted = [step for step in front.steps if before(step, constants)]
-        if wanted:
-            problem = _fold_exactly(editor, constants, fronts, front)
-            if problem:
-                reasons.update({step.node.name: problem for step in wanted if step.node.name not in reasons})
-            else:
-                changed.append(_before_sentence(front))
+        problem = _fold_exactly(editor, constants, fronts, front)
+        if problem:
+            for step in front.steps:
+                reasons.setdefault(step.node.name, problem)
+        else:
+            changed.append(_before_sentence(front))
     result = editor.finish() if changed else graph
     return PassResult(result, tuple(changed), tuple(_left(result, reasons, with_scales=whole)))
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tfmobile.artifacts import PassResult
-from tfmobile.graph.match import Constants
 from tfmobile.graph.model import Graph
-from tfmobile.passes.affine import BATCH_NORMS, Step
+from tfmobile.passes.affine import BATCH_NORMS
 from tfmobile.passes.fold_batch_norms import fold
 
 
@@ -25,9 +24,9 @@ class FoldOldBatchNorms:
     ``s = γ/√(σ² + ε)``; BatchNormWithGlobalNormalization with scale_after_normalization=false has ``γ = 1``. The batch
     norm's name stays with its value.
 
-    The original tool knew only V1, only Conv2D, nothing between layer and batch norm but BatchToSpaceND or a
-    concatenation of two, and stopped with an error where the constants did not fit. Here such a batch norm is left, with
-    the reason: statistics of the batch (is_training), values that are not constant, an output that is read elsewhere.
+    The original tool knew only V1, only Conv2D, nothing between layer and batch norm but BatchToSpaceND or a Concat of
+    two, and stopped with an error where the constants did not fit. Here such a batch norm is left, with the reason:
+    statistics of the batch (is_training), values that are not constant, an output that is read elsewhere.
     """
 
     name: ClassVar[str] = "fold-old-batch-norms"
@@ -35,12 +34,9 @@ class FoldOldBatchNorms:
 
     def apply(self, graph: Graph) -> PassResult:
         """One sentence in ``changed`` for each chain folded, one in ``skipped`` for each batch-norm op left."""
-        return fold(graph, after=_is_batch_norm, before=_is_batch_norm_before, whole=False)
-
-
-def _is_batch_norm(step: Step) -> bool:
-    return step.node.op in BATCH_NORMS
-
-
-def _is_batch_norm_before(step: Step, constants: Constants) -> bool:
-    return step.node.op in BATCH_NORMS
+        return fold(
+            graph,
+            after=lambda step: step.node.op in BATCH_NORMS,
+            before=lambda node, constants: node.op in BATCH_NORMS,
+            whole=False,
+        )

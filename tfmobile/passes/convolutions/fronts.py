@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,22 +56,28 @@ class Sunk:
 
 
 class Fronts:
-    """Finds the fronts of a graph that is being changed; ``shapes`` are those of the graph before."""
+    """Finds the fronts of a graph that is being changed, with a node that is ``wanted``.
 
-    def __init__(self, editor: GraphEditor, constants: Constants, shapes: Shapes) -> None:
+    ``shapes`` are those of the graph before; they are asked for only where such a node is found.
+    """
+
+    def __init__(
+        self, editor: GraphEditor, constants: Constants, shapes: Shapes, wanted: Callable[[Node], bool]
+    ) -> None:
         self._editor = editor
         self._constants = constants
         self._shapes = shapes
+        self._wanted = wanted
 
     def __iter__(self) -> Iterator[Front]:
-        """Those with at least one step, each as it is when its turn comes."""
+        """Each front as it is when its turn comes."""
         groups: dict[TensorRef, list[str]] = {}
         for node in self._editor:
             if node.op in LINEAR_OPS and reads_channels_last(node):
                 groups.setdefault(node.inputs[data_place(node)], []).append(node.name)
         for bottom, names in groups.items():
             front = self._front(bottom, [self._editor[name] for name in names])
-            if front is not None and front.links:
+            if front is not None and any(self._wanted(step.node) for step in front.steps):
                 yield front
 
     def _front(self, bottom: TensorRef, layers: list[Node]) -> Front | None:
@@ -102,7 +108,20 @@ class Fronts:
         node = self._editor[bottom.node]
         if node.op not in _LINKS or bottom in self._editor.outputs or bottom.node in self._editor.inputs:
             return False
-        return len(self._editor.readers(bottom)) == len(layers) and bottom.index == 0
+        if bottom.index or len(self._editor.readers(bottom)) != len(layers):
+            return False
+        return self._has_wanted(bottom)
+
+    def _has_wanted(self, bottom: TensorRef) -> bool:
+        """Whether there may be a node that is wanted: without shapes, which are costly."""
+        ref: TensorRef | None = bottom
+        while ref is not None and self._may_go(ref, ref != bottom):
+            node = self._editor[ref.node]
+            data = self._data(node)
+            if data is not None and self._wanted(node):
+                return True
+            ref = data
+        return False
 
     def _climb(self, front: Front) -> None:
         """Add links from the bottom up; those above the first step are left out."""
