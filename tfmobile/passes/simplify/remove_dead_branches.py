@@ -10,6 +10,7 @@ from tfmobile.artifacts import PassResult
 from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import origin
 from tfmobile.graph.model import Graph, Node, TensorRef
+from tfmobile.passes.control_edges import drop_idle_controls
 from tfmobile.passes.dead_branches import CASES, IFS, choose_branches
 from tfmobile.passes.scalars import Scalars
 from tfmobile.passes.simplify.bypass import Bypass
@@ -31,6 +32,9 @@ class RemoveDeadBranches:
     - ``While``, ``StatelessWhile`` whose condition is false for the values it starts with: what goes in comes out.
     - ``Select``, ``SelectV2``: the input chosen, unless the other one would stretch it.
 
+    Where something was done and no TF1 control flow is left, control edges onto nodes without effect go too: they told
+    in which branch a node lives.
+
     Left alone: conditionals that the data decides; those on whose dead side a model input or output lies; loops and
     selections that lie within TF1 control flow themselves. ``remove-training-nodes`` does the same for a learning phase
     that nobody feeds. The Graph Transform Tool had nothing like it.
@@ -46,6 +50,9 @@ class RemoveDeadBranches:
         skipped: list[str] = []
         choose_branches(editor, graph.library, changed, skipped, phases=False)
         _choose_inputs(editor, graph, changed, skipped)
+        if changed:
+            editor.prune()
+            changed.extend(drop_idle_controls(editor, graph.library))
         skipped.extend(_undecided(editor))
         return PassResult(editor.finish() if changed else graph, tuple(changed), tuple(skipped))
 
