@@ -34,7 +34,11 @@ def test_the_documented_example_of_the_original_tool() -> None:
 
 def test_white_space_commas_and_comments_stand_between_passes() -> None:
     text = "fold_constants,round-weights( num_steps=3 , ) # 12 → 9 nodes\n\tremove_device()"
-    assert [str(call) for call in parse_calls(text)] == ["fold-constants", "round-weights(num_steps=3)", "remove-device"]
+    assert [str(call) for call in parse_calls(text)] == [
+        "fold-constants",
+        "round-weights(num_steps=3)",
+        "remove-device",
+    ]
     assert parse_calls(" \n ") == ()
 
 
