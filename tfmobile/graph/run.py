@@ -148,9 +148,12 @@ def import_graph(graph: Graph, tf_graph: Any) -> None:
     """Import into a tf.Graph, under the same names; ModelError when TensorFlow does not accept it."""
     import tensorflow as tf
 
+    proto = to_graph_def(graph)
+    for item in proto.node:
+        item.device = ""  # where it would run elsewhere; here there is one CPU
     with tf_graph.as_default():
         try:
-            tf.import_graph_def(to_graph_def(graph), name="")
+            tf.import_graph_def(proto, name="")
         except (ValueError, TypeError, tf.errors.OpError) as cause:
             raise ModelError(
                 "TensorFlow does not accept the graph.",
