@@ -22,14 +22,14 @@ class FoldPads:
     A Conv2D or DepthwiseConv2dNative with VALID padding (or EXPLICIT) behind a Pad becomes one without the Pad: with
     SAME padding where that adds the same zeros, and with ``explicit`` else with EXPLICIT padding. SAME gives
     ``⌈n / stride⌉`` values and adds ``max((⌈n / stride⌉ − 1)·stride + (k − 1)·dilation + 1 − n, 0)`` zeros, the smaller
-    half before; so the ZeroPadding2D(((0, 1), (0, 1))) of Keras before a 3 × 3 convolution of stride 2 is SAME for an even
-    size and not for an odd one. Zeros added behind the last window are never read and do not count. With stride 1 the
-    size need not be known.
+    half before; so the ZeroPadding2D(((0, 1), (0, 1))) of Keras before a 3 × 3 convolution of stride 2 is SAME for an
+    even size and not for an odd one. Zeros added behind the last window are never read and do not count. With stride 1
+    the size need not be known.
 
     EXPLICIT is not the default because TensorFlow Lite has none: its converter puts a PAD before the convolution again.
 
-    Left alone: a padding that is not constant or not zero, or touches batch or channels; a Pad that something other than
-    such convolutions reads, or that is a model output; a convolution with SAME padding of its own; and, without
+    Left alone: a padding that is not constant or not zero, or touches batch or channels; a Pad that something other
+    than such convolutions reads, or that is a model output; a convolution with SAME padding of its own; and, without
     ``explicit``, what SAME would not add, or a size that is not known where it decides. MirrorPad stays (see
     fuse-pad-and-conv), and so does a Pad before a pooling, for which a zero is a value like any other.
     """
@@ -67,10 +67,12 @@ class FoldPads:
         other = next((reader for reader in readers if not _is_convolution(reader, pad)), None)
         if other is not None:
             return f"'{other.name}' ({other.op}) reads it too"
-        found = [self._attributes(editor, shapes, pad, reader, added) for reader in readers]
-        for item in found:
-            if isinstance(item, str):
-                return item
+        found: list[Mapping[str, Any]] = []
+        for reader in readers:
+            attrs = self._attributes(editor, shapes, pad, reader, added)
+            if isinstance(attrs, str):
+                return attrs
+            found.append(attrs)
         controls = (*pad.controls, *(name for ref in pad.inputs[1:] for name in source(editor, ref).controls))
         for reader, attrs in zip(readers, found, strict=True):
             inputs = (pad.inputs[0], *reader.inputs[1:])
