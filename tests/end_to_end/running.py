@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -37,3 +39,16 @@ def tfmobile(*words: str | Path, cwd: Path | None = None, timeout: float = 280) 
     command = [sys.executable, "-m", "tfmobile", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def tfmobile_here(*words: str | Path) -> Ran:
+    """Run the command line in this process, where TensorFlow is loaded; what native code prints is not caught."""
+    from tfmobile.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main([str(word) for word in words])
+        except SystemExit as end:
+            return Ran(int(end.code or 0), out.getvalue(), err.getvalue())
+    raise AssertionError("the command line always exits")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.end_to_end.running import Ran, tfmobile
+from tests.end_to_end.running import Ran, tfmobile, tfmobile_here
 from tests.passes.freezing import tf1
 from tfmobile.graph.graphdef import from_graph_def, serialize
 from tfmobile.graph.model import Graph, TensorRef, TensorSpec
@@ -39,7 +39,7 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _transform(frozen: Path, passes: str, *more: str | Path) -> Ran:
-    return tfmobile("transform", frozen, "--inputs", "x", "--outputs", "y", "--passes", passes, *more)
+    return tfmobile_here("transform", frozen, "--inputs", "x", "--outputs", "y", "--passes", passes, *more)
 
 
 def _read(path: Path) -> Graph:
@@ -142,6 +142,6 @@ def test_a_tflite_is_no_graph(tmp_path: Path) -> None:
 
     model = tmp_path / "m.tflite"
     model.write_bytes(add_one())
-    ran = tfmobile("transform", model, "--passes", "remove_device", "--out", tmp_path / "out.pb")
+    ran = tfmobile_here("transform", model, "--passes", "remove_device", "--out", tmp_path / "out.pb")
     assert ran.code == 2
     assert "is a .tflite" in ran.err
