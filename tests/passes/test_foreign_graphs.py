@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfmobile import registry
+from tests.passes.each_pass import KEEPING, TRIED, Answers, feed_after, moved, sample_call
 from tfmobile.artifacts import PassResult
 from tfmobile.errors import TfmobileError
-from tfmobile.graph.distance import distance, largest
 from tfmobile.graph.graphdef import from_graph_def
 from tfmobile.graph.match import CONTROL_FLOW
-from tfmobile.graph.model import Array, Graph, TensorRef, TensorSpec
+from tfmobile.graph.model import Graph, TensorRef, TensorSpec
 from tfmobile.graph.run import run
-from tfmobile.passes import PASSES, make_pass, rewrite
+from tfmobile.passes import make_pass, rewrite
 from tfmobile.passes.affine import BATCH_NORMS
 
-Answers = Mapping[str, Array]
 TOLERANCE = 1e-5
 """Of the output's largest value."""
 ACTIVE_DROPOUT = {"alpha_dropout", "dropout", "layers_dropout"}
@@ -31,32 +28,13 @@ ACTIVE_DROPOUT = {"alpha_dropout", "dropout", "layers_dropout"}
 
 @dataclass(frozen=True)
 class Foreign:
-    """A graph with its feed, and what it answers: as published, and here; None when it answers differently each time."""
+    """A graph with its feed, and what it answers: as published; and here, None when that is different each time."""
 
     id: str
     graph: Graph
     feed: Answers
     published: Answers
     answers: Answers | None
-
-
-ARGUMENTS: Mapping[str, str | Callable[[Foreign], str]] = {
-    "round-weights": "num_steps=256",
-    "quantize-weights": "minimum_size=16",
-    "remove-attribute": "attribute_name=use_cudnn_on_gpu",
-    "rename-attribute": "old_attribute_name=use_cudnn_on_gpu, new_attribute_name=_use_cudnn",
-    "rename-op": "old_op_name=Relu6, new_op_name=Relu",
-    "rename-node": lambda foreign: f"old_node_name='{_inner(foreign.graph)}', new_node_name=renamed",
-    "remove-nodes": "op=Identity",
-    "set-device": "device='/cpu:0'",
-    "insert-logging": "op=Relu, op=Conv2D, first_n=1, summarize=1",
-}
-"""What passes are called with; those not named here take no arguments."""
-
-
-def _inner(graph: Graph) -> str:
-    ends = {spec.ref.node for spec in (*graph.inputs, *graph.outputs)}
-    return next((name for name in graph.nodes if name not in ends), graph.outputs[0].ref.node)
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +59,6 @@ def _load(folder: Path, entry: dict[str, Any]) -> Foreign:
     return Foreign(entry["id"], graph, feed, published, answers if repeats else None)
 
 
-def _moved(ours: Answers, theirs: Answers) -> float:
-    """The largest difference over the outputs, each relative to its scale."""
-    assert ours.keys() == theirs.keys()
-    return max(distance(ours[key], theirs[key]) / (largest(theirs[key]) or 1.0) for key in theirs)
-
-
 def test_the_default_passes_keep_the_published_answers(foreign: list[Foreign]) -> None:
     for one in foreign:
         result = rewrite(one.graph, samples=[one.feed])
@@ -96,7 +68,7 @@ def test_the_default_passes_keep_the_published_answers(foreign: list[Foreign]) -
             (data,), (answer,) = one.feed.values(), found.values()
             np.testing.assert_array_equal(answer, data, one.id)
             continue
-        assert _moved(found, one.answers) <= TOLERANCE, one.id
+        assert moved(found, one.answers) <= TOLERANCE, one.id
         for key, value in one.published.items():
             np.testing.assert_allclose(found[key], value, rtol=2e-2, atol=1e-4, err_msg=one.id)
         if any(node.op in CONTROL_FLOW for node in one.graph):
@@ -127,27 +99,21 @@ def test_the_only_batch_norms_left_have_no_layer_before_them(foreign: list[Forei
             left[one.id] = [line.partition(": ")[2] for line in step.skipped]
         if any(node.op in BATCH_NORMS for node in result.graph):
             assert one.id in left, one.id
-    assert left == dict.fromkeys(LEFT, ["it follows 'in_0' (Placeholder), not a layer with weights."])
+    assert left == {key: ["it follows 'in_0' (Placeholder), not a layer with weights."] for key in LEFT}
 
 
-def _call(name: str, one: Foreign) -> str:
-    arguments = ARGUMENTS.get(name, "")
-    return f"{name}({arguments if isinstance(arguments, str) else arguments(one)})"
-
-
-@pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize("name", TRIED)
 def test_each_pass_alone(name: str, foreign: list[Foreign]) -> None:
     """One that keeps the answer keeps it; another's result runs and answers with numbers."""
-    keeps = registry.load("pass", PASSES, name).keeps_answer
     wrong: list[str] = []
     changed = 0
     for one in foreign:
-        result = make_pass(_call(name, one)).apply(one.graph)
+        result = make_pass(sample_call(name, one.graph)).apply(one.graph)
         if result.graph is one.graph:
             assert not result.changed, (one.id, result.changed)
             continue
         changed += 1
-        problem = _problem(one, result, keeps)
+        problem = _problem(one, result, name in KEEPING)
         if problem:
             wrong.append(f"{one.id}: {problem}")
     print(f"{name}: changed {changed} graphs")
@@ -155,14 +121,13 @@ def test_each_pass_alone(name: str, foreign: list[Foreign]) -> None:
 
 
 def _problem(one: Foreign, result: PassResult, keeps: bool) -> str:
-    feed = {key: result.feeds[key].forward(value) if key in result.feeds else value for key, value in one.feed.items()}
     try:
-        found = run(result.graph, feed)
+        found = run(result.graph, feed_after(result, one.feed))
     except TfmobileError as error:
         return f"it does not run. {error.what} {error.why}"
     if one.answers is None:
         return ""
-    moved = _moved(found, one.answers)
-    if moved <= (TOLERANCE if keeps else np.inf) and np.isfinite(moved):
+    far = moved(found, one.answers)
+    if far <= (TOLERANCE if keeps else np.inf) and np.isfinite(far):
         return ""
-    return f"an output moves by {moved:.3g}"
+    return f"an output moves by {far:.3g}"

@@ -1,0 +1,68 @@
+"""How every pass is called in the tests that try them all, and how answers are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from tfmobile import registry
+from tfmobile.artifacts import PassResult
+from tfmobile.graph.distance import distance, largest
+from tfmobile.graph.model import Array, Graph
+from tfmobile.passes import PASSES
+
+Answers: TypeAlias = Mapping[str, Array]
+
+ARGUMENTS: Mapping[str, str | Callable[[Graph], str]] = {
+    "round-weights": "num_steps=256",
+    "quantize-weights": "minimum_size=16",
+    "remove-attribute": "attribute_name=use_cudnn_on_gpu",
+    "rename-attribute": "old_attribute_name=use_cudnn_on_gpu, new_attribute_name=_use_cudnn",
+    "rename-op": "old_op_name=Relu6, new_op_name=Relu",
+    "rename-node": lambda graph: f"old_node_name='{_inner(graph)}', new_node_name='{_free(graph)}'",
+    "remove-nodes": "op=Identity",
+    "set-device": "device='/cpu:0'",
+    "insert-logging": "op=Relu, op=Conv2D, first_n=0",
+}
+"""What passes are called with; those not named here are called without arguments."""
+ELSEWHERE = {"freeze-requantization-ranges": "it needs a log of the graph's own ranges"}
+"""Passes that cannot be tried on any graph, and why."""
+
+
+def _is_there(name: str) -> bool:
+    try:
+        registry.load("pass", PASSES, name)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+TRIED = [name for name in PASSES if name not in ELSEWHERE and _is_there(name)]
+KEEPING = frozenset(name for name in TRIED if registry.load("pass", PASSES, name).keeps_answer)
+"""Passes that must not move the answer."""
+
+
+def sample_call(name: str, graph: Graph) -> str:
+    """A call of the pass ``name`` that means something for ``graph``."""
+    arguments = ARGUMENTS.get(name, "")
+    return f"{name}({arguments if isinstance(arguments, str) else arguments(graph)})"
+
+
+def _inner(graph: Graph) -> str:
+    ends = {spec.ref.node for spec in (*graph.inputs, *graph.outputs)}
+    return next((name for name in graph.nodes if name not in ends), graph.outputs[0].ref.node)
+
+
+def _free(graph: Graph) -> str:
+    return next(name for count in range(len(graph) + 1) if (name := f"renamed_{count}") not in graph.nodes)
+
+
+def feed_after(result: PassResult, feed: Answers) -> Answers:
+    """The feed that the rewritten graph takes for ``feed``."""
+    return {key: result.feeds[key].forward(value) if key in result.feeds else value for key, value in feed.items()}
+
+
+def moved(ours: Answers, theirs: Answers) -> float:
+    """The largest difference over the outputs, each relative to its largest value."""
+    assert ours.keys() == theirs.keys()
+    return max(distance(ours[key], theirs[key]) / (largest(theirs[key]) or 1.0) for key in theirs)

@@ -1,0 +1,82 @@
+"""Random graphs keep their answer through every pass, and through any order of passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.passes.each_pass import KEEPING, TRIED, feed_after, moved, sample_call
+from tests.passes.random_graphs import graphs
+from tfmobile.graph.model import Graph
+from tfmobile.graph.run import run
+from tfmobile.graph.samples import random_samples
+from tfmobile.graph.text import print_graph
+from tfmobile.passes import make_pass
+
+TOLERANCE = 1e-4
+"""Of the output's largest value; small differences of large numbers are among the random outputs."""
+EVERY = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+ORDERS = st.lists(st.sampled_from(sorted(KEEPING)), min_size=2, max_size=7)
+
+
+def _each_alone(graph: Graph) -> None:
+    (feed,) = random_samples(graph, 1)
+    answers = run(graph, feed)
+    text = print_graph(graph)
+    for name in TRIED:
+        result = make_pass(sample_call(name, graph)).apply(graph)
+        if result.graph is graph:
+            assert not result.changed, name
+            continue
+        far = moved(run(result.graph, feed_after(result, feed)), answers)
+        assert np.isfinite(far), f"{name}: an output has NaN, or another shape"
+        assert far <= TOLERANCE or name not in KEEPING, f"{name}: an output moves by {far:.3g}"
+    assert print_graph(graph) == text, "a pass changed the graph it was given"
+
+
+def _in_turn(graph: Graph, names: Sequence[str]) -> None:
+    (feed,) = random_samples(graph, 1)
+    answers = run(graph, feed)
+    after = graph
+    for name in names:
+        result = make_pass(sample_call(name, after)).apply(after)
+        after, feed = result.graph, feed_after(result, feed)
+    assert moved(run(after, feed), answers) <= TOLERANCE
+
+
+@settings(EVERY, max_examples=60)
+@given(graphs())
+def test_each_pass_alone(graph: Graph) -> None:
+    _each_alone(graph)
+
+
+@settings(EVERY, max_examples=150)
+@given(graphs(), ORDERS)
+def test_any_order_of_passes(graph: Graph, names: list[str]) -> None:
+    _in_turn(graph, names)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@settings(EVERY, max_examples=1500)
+@given(graphs(most=14))
+def test_each_pass_alone_on_many_graphs(graph: Graph) -> None:
+    _each_alone(graph)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@settings(EVERY, max_examples=3000)
+@given(graphs(most=14), ORDERS)
+def test_any_order_of_passes_on_many_graphs(graph: Graph, names: list[str]) -> None:
+    _in_turn(graph, names)
