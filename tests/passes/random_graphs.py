@@ -1,7 +1,7 @@
 """Random small convolutional graphs, as a hypothesis strategy: layers, norms and what stands between, both layouts.
 
-A graph is a list of steps, each applied to one of the last values, so that a failing graph shrinks to few steps. Values
-are small (1×8×8×3 and the like) and random but seeded.
+A graph is a list of blocks, each a few steps from one of the last values on, so that a failing graph shrinks to few
+steps. Values are small (1×8×8×3 and the like) and random but seeded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tfmobile.graph.model import Array, Attr, DType, Graph, Node, ShapeAttr, Ten
 FLOAT, INT = DType("float32"), DType("int32")
 LARGEST = 16
 """Of height, width and channels."""
+BOTH = (b"SAME", b"VALID")
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,11 @@ def _window(size: int, kernel: int, stride: int, padding: bytes) -> int:
     return -(-size // stride) if padding == b"SAME" else (size - kernel) // stride + 1
 
 
-def _layer(draft: Draft, data: Value, *, depthwise: bool) -> Value | None:
+def _layer(draft: Draft, data: Value, *, depthwise: bool, paddings: tuple[bytes, ...] = BOTH) -> Value | None:
     if data.layout == "NC":
         return _dense(draft, data)
     kernel, stride = draft.choose(1, 3), draft.choose(1, 2)
-    padding = draft.choose(b"SAME", b"VALID")
+    padding = draft.choose(*paddings)
     if padding == b"VALID" and min(data.height, data.width) < kernel:
         return None
     out = draft.choose(1, 2) if depthwise else draft.choose(1, 3, 4)
@@ -141,6 +142,12 @@ def conv(draft: Draft, data: Value) -> Value | None:
 def depthwise_conv(draft: Draft, data: Value) -> Value | None:
     """DepthwiseConv2dNative, or MatMul on two axes."""
     return _layer(draft, data, depthwise=True)
+
+
+def padded_conv(draft: Draft, data: Value) -> Value | None:
+    """A convolution that takes no padding of its own, after a Pad."""
+    padded = pad(draft, data)
+    return None if padded is None else _layer(draft, padded, depthwise=draft.choose(False, True), paddings=(b"VALID",))
 
 
 def atrous_conv(draft: Draft, data: Value) -> Value | None:
@@ -326,24 +333,34 @@ def resize(draft: Draft, data: Value) -> Value | None:
     return _like(data, name, height=height, width=width)
 
 
-STEPS: tuple[Step, ...] = (
-    *(conv, fused_norm, depthwise_conv, decomposed_norm, bias, affine) * 2,
-    *(activation, join, concat, pad, transpose, pool, resize, atrous_conv, mean, reshape_and_back, twice, copy),
-    *(conv, fused_norm),
-)
-"""Some more than once, so that they are drawn more often."""
+def nothing(draft: Draft, data: Value) -> None:
+    """No step."""
+
+
+FRONTS: tuple[Step, ...] = (nothing, pad, transpose, affine, activation, resize, nothing)
+LAYERS: tuple[Step, ...] = (conv, depthwise_conv, conv, padded_conv, atrous_conv, depthwise_conv, nothing)
+TAILS: tuple[Step, ...] = (fused_norm, bias, affine, decomposed_norm, copy, activation, affine, fused_norm)
+ENDS: tuple[Step, ...] = (nothing, activation, join, concat, pool, transpose, reshape_and_back, twice, mean, nothing)
+
+
+def _block(draft: Draft) -> None:
+    """A front, a layer, what follows it, and an end; from one of the last values."""
+    back = draft.choose(0, 0, 1, 2)
+    value = draft.values[-1 - min(back, len(draft.values) - 1)]
+    tail = draft.draw(st.lists(st.sampled_from(TAILS), max_size=4))
+    for step in (draft.choose(*FRONTS), draft.choose(*LAYERS), *tail, draft.choose(*ENDS)):
+        value = step(draft, value) or value
+        if value not in draft.values:
+            draft.values.append(value)
 
 
 @st.composite
-def graphs(draw: Callable[..., Any], most: int = 9) -> Graph:
-    """A graph of up to ``most`` steps. Its outputs are the last value and, sometimes, one more."""
+def graphs(draw: Callable[..., Any], most: int = 3) -> Graph:
+    """A graph of up to ``most`` blocks. Its outputs are the last value and, sometimes, one more."""
     layout = draw(st.sampled_from(("NHWC", "NCHW")))
     draft = Draft(draw, layout, draw(st.integers(1, 4)), draw(st.sampled_from((1, None))))
-    for step in draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=most)):
-        back = draw(st.sampled_from((0, 0, 0, 1, 2)))
-        value = step(draft, draft.values[-1 - min(back, len(draft.values) - 1)])
-        if value is not None:
-            draft.values.append(value)
+    for _ in range(draw(st.integers(1, most))):
+        _block(draft)
     source = draft.values[0]
     outputs = {draft.op("Identity", source.name): source} if len(draft.values) == 1 else {}
     outputs.update({value.name: value for value in draft.values[1:][-draw(st.integers(1, 2)) :]})

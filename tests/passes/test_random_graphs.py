@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,10 +27,14 @@ EVERY = settings(
     print_blob=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-ORDERS = st.lists(st.sampled_from(sorted(KEEPING)), min_size=2, max_size=7)
+SIZES = [
+    pytest.param(120, 3, id="few"),
+    pytest.param(1500, 5, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+]
+"""How many graphs, of how many blocks."""
 
 
-def _each_alone(graph: Graph) -> None:
+def _each_alone(graph: Graph, changed: Counter[str]) -> None:
     (feed,) = random_samples(graph, 1)
     answers = run(graph, feed)
     text = print_graph(graph)
@@ -38,6 +43,7 @@ def _each_alone(graph: Graph) -> None:
         if result.graph is graph:
             assert not result.changed, name
             continue
+        changed[name] += 1
         far = moved(run(result.graph, feed_after(result, feed)), answers)
         assert np.isfinite(far), f"{name}: an output has NaN, or another shape"
         assert far <= TOLERANCE or name not in KEEPING, f"{name}: an output moves by {far:.3g}"
@@ -54,29 +60,24 @@ def _in_turn(graph: Graph, names: Sequence[str]) -> None:
     assert moved(run(after, feed), answers) <= TOLERANCE
 
 
-@settings(EVERY, max_examples=60)
-@given(graphs())
-def test_each_pass_alone(graph: Graph) -> None:
-    _each_alone(graph)
+@pytest.mark.parametrize(("count", "most"), SIZES)
+def test_each_pass_alone(count: int, most: int) -> None:
+    changed: Counter[str] = Counter()
+
+    @settings(EVERY, max_examples=count)
+    @given(graphs(most))
+    def check(graph: Graph) -> None:
+        _each_alone(graph, changed)
+
+    check()
+    print(f"graphs changed, of {count}: {dict(changed)}")
 
 
-@settings(EVERY, max_examples=150)
-@given(graphs(), ORDERS)
-def test_any_order_of_passes(graph: Graph, names: list[str]) -> None:
-    _in_turn(graph, names)
+@pytest.mark.parametrize(("count", "most"), SIZES)
+def test_any_order_of_passes(count: int, most: int) -> None:
+    @settings(EVERY, max_examples=2 * count)
+    @given(graphs(most), st.lists(st.sampled_from(sorted(KEEPING)), min_size=2, max_size=7))
+    def check(graph: Graph, names: list[str]) -> None:
+        _in_turn(graph, names)
 
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@settings(EVERY, max_examples=1500)
-@given(graphs(most=14))
-def test_each_pass_alone_on_many_graphs(graph: Graph) -> None:
-    _each_alone(graph)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@settings(EVERY, max_examples=3000)
-@given(graphs(most=14), ORDERS)
-def test_any_order_of_passes_on_many_graphs(graph: Graph, names: list[str]) -> None:
-    _in_turn(graph, names)
+    check()

@@ -27,6 +27,7 @@ class FoldPads:
     the size need not be known.
 
     EXPLICIT is not the default because TensorFlow Lite has none: its converter puts a PAD before the convolution again.
+    (What becomes SAME, the converter of TensorFlow 2.21 finds by itself too.)
 
     Left alone: a padding that is not constant or not zero, or touches batch or channels; a Pad that something other
     than such convolutions reads, or that is a model output; a convolution with SAME padding of its own; and, without

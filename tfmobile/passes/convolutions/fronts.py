@@ -206,12 +206,12 @@ class Fronts:
             return before == after and movable and turned == {axis_of(before)}
         return moved(self._editor, node, data, before) == after
 
-    def padded(self, front: Front) -> dict[str, Node]:
-        """The layers that put zeros around their input, or may do so."""
-        return {layer.name: layer for layer in front.layers if self.pads(front, layer) != ()}
+    def padded(self, front: Front) -> dict[str, Pads | None]:
+        """The layers that put zeros around their input, by name, and how many; None where that is not known."""
+        found = {layer.name: self._pads(front, layer) for layer in front.layers}
+        return {name: pads for name, pads in found.items() if pads != ()}
 
-    def pads(self, front: Front, layer: Node) -> Pads | None:
-        """The zeros that a layer puts around its input; empty when there are none, None when that is not known."""
+    def _pads(self, front: Front, layer: Node) -> Pads | None:
         weights = constant_weights(self._editor, self._constants, layer)
         found = None if weights is None else pads_of(layer, weights, self._shapes(front.bottom))
         return () if found is not None and not any(map(any, found)) else found

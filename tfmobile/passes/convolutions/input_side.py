@@ -58,9 +58,13 @@ def response(layer: Node, weights: Array, offset: Array) -> Array | None:
 
 
 def pads_of(layer: Node, weights: Array, shape: Shape) -> tuple[tuple[int, int], ...] | None:
-    """The zeros that the layer puts around an input of ``shape``; none for a dense layer; None when not known."""
-    if layer.op in _DENSE or layer.op == "Conv2DBackpropInput":
+    """The zeros that the layer puts around an input of ``shape``; none for a dense layer; None when not known, or when
+    the outputs at the border see less of the input for another reason.
+    """
+    if layer.op in _DENSE:
         return ()
+    if layer.op == "Conv2DBackpropInput":
+        return None
     return own_pads(layer, window_of(layer, weights.shape), shape)
 
 

@@ -1,0 +1,127 @@
+"""fold-input-scale: preprocessing in the graph goes into the first layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfmobile.artifacts import PassResult
+from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.match import PASS_THROUGH, Constants
+from tfmobile.graph.model import Graph, Node, TensorRef
+from tfmobile.passes.affine import BATCH_NORMS
+from tfmobile.passes.convolutions.before_layers import fold_front
+from tfmobile.passes.convolutions.fronts import Front, Fronts, Sunk, follows_a_layer, uniform_zero
+from tfmobile.passes.convolutions.static import Shapes
+
+_STEPS = frozenset({"Mul", "RealDiv", "Div", "Add", "AddV2", "Sub", "BiasAdd"}) | BATCH_NORMS.keys()
+
+
+@dataclass(frozen=True)
+class FoldInputScale:
+    """Fold scales and shifts in front of a layer, such as ``x/127.5 − 1`` or ``(x − mean)/std``, into the layer.
+
+    What is folded: chains of Mul, RealDiv, Add, Sub, BiasAdd and batch norms by constants, one number or one a channel,
+    directly before Conv2D, DepthwiseConv2dNative, Conv3D, MatMul and the other layers with constant weights; several
+    layers may read the chain. ``w∗(s·x + o) = (s·w)∗x + Σ w·o``: the layer gets new weights, and a bias (a BiasAdd behind
+    it takes that up). The layer's name, or that BiasAdd's, keeps its value. An Identity or Cast in front stays where it
+    is; between the chain and the layer may stand what treats each channel alike (resizing, pooling, MirrorPad, Transpose,
+    flattening), Pad, and ReverseV2 of the channels, which goes into the weights as well.
+
+    Exact for dense layers and for convolutions without padding. A convolution that puts zeros around its input puts them
+    around ``s·x + o``, so that a shift needs more: where the ``x`` with ``s·x + o = 0`` is one number for all channels and
+    the padding is known, a PadV2 with that number and VALID padding; else ``x − (−o/s)`` stays in front as one
+    subtraction, and only the scale is folded.
+
+    Left alone: chains behind a layer (fold-batch-norms folds those), a lone shift before a convolution that pads with
+    zeros, scales of zero, and whatever another node reads too.
+    """
+
+    name: ClassVar[str] = "fold-input-scale"
+    keeps_answer: ClassVar[bool] = True
+
+    def apply(self, graph: Graph) -> PassResult:
+        """One sentence in ``changed`` for each chain, one in ``skipped`` for each left before a layer or at an input."""
+        editor = GraphEditor(graph)
+        constants = Constants(editor)
+        fronts = Fronts(editor, constants, Shapes(graph), lambda node: node.op in _STEPS)
+        changed: list[str] = []
+        reasons: dict[str, str] = {}
+        for front in fronts:
+            if not follows_a_layer(editor, front):
+                done, problem = _fold(editor, constants, fronts, front)
+                changed.extend([done] if done else [])
+                reasons.update(dict.fromkeys((step.node.name for step in front.steps), problem) if problem else {})
+        result = editor.finish() if changed else graph
+        return PassResult(result, tuple(changed), tuple(_left(result, reasons)))
+
+
+def _fold(editor: GraphEditor, constants: Constants, fronts: Fronts, front: Front) -> tuple[str, str]:
+    """What was done, or why nothing was."""
+    sunk = fronts.sink(front)
+    if isinstance(sunk, str):
+        return "", sunk
+    padded = fronts.padded(front) if sunk.offset.any() else {}
+    known = {name: pads for name, pads in padded.items() if pads is not None}
+    value = uniform_zero(sunk.scale, sunk.offset)
+    if padded and (value is None or len(known) < len(padded)):
+        why = "the number to pad with would differ by channel" if value is None else "what it pads is not known"
+        return _fold_scale(editor, constants, front, sunk, next(iter(padded)), why)
+    pad_value = value if value is not None and padded else 0.0
+    problem = fold_front(editor, constants, front, sunk, padding=known, pad_value=pad_value)
+    how = f"; what they pad with is {pad_value:g} now" if padded else ""
+    return ("" if problem else f"Folded {_names(front)}{how}."), problem
+
+
+def _fold_scale(
+    editor: GraphEditor, constants: Constants, front: Front, sunk: Sunk, layer: str, why: str
+) -> tuple[str, str]:
+    """Fold the scale, and leave a subtraction."""
+    reason = f"'{layer}' ({editor[layer].op}) puts zeros around its input, and {why}"
+    if (sunk.scale == 1).all():
+        return "", f"it only shifts, {reason}"
+    if (sunk.scale == 0).any():
+        return "", f"it has a scale of zero, {reason}"
+    problem = fold_front(editor, constants, front, sunk, shift_stays=True)
+    return ("" if problem else f"Folded the scale of {_names(front)}; a subtraction stays: {reason}."), problem
+
+
+def _names(front: Front) -> str:
+    steps = ", ".join(f"'{step.node.name}' ({step.node.op})" for step in front.steps)
+    layers = ", ".join(f"'{layer.name}' ({layer.op})" for layer in front.layers)
+    return f"{steps} into {layers}"
+
+
+def _left(graph: Graph, reasons: dict[str, str]) -> Iterator[str]:
+    """One sentence for each chain that was refused, and for each at a model input that leads to no layer."""
+    told: set[str] = set()
+    for node in graph:
+        if node.name in reasons and reasons[node.name] not in told:
+            told.add(reasons[node.name])
+            yield f"Left '{node.name}' ({node.op}): {reasons[node.name]}."
+    constants = Constants(graph.nodes)
+    readers = graph.consumers()
+    for spec in graph.inputs:
+        chain, behind = _chain_at(graph, constants, readers, spec.ref)
+        if chain and not any(node.name in reasons for node in chain):
+            steps = ", ".join(f"'{node.name}' ({node.op})" for node in chain)
+            what = ", ".join(f"'{node.name}' ({node.op})" for node in behind) or "the model's output"
+            yield f"Left {steps} at the input '{spec.key}': {what} follows, not only layers with constant weights."
+
+
+def _chain_at(
+    graph: Graph, constants: Constants, readers: dict[str, list[Node]], ref: TensorRef
+) -> tuple[list[Node], list[Node]]:
+    """The scales and shifts that follow an input, and what reads the last of them."""
+    chain: list[Node] = []
+    while True:
+        behind = readers[ref.node]
+        node = behind[0] if len(behind) == 1 else None
+        if node is None or (node.op not in _STEPS | PASS_THROUGH | {"Cast"}):
+            return chain, behind
+        if node.op in _STEPS:
+            if not any(constants(item) is not None for item in node.inputs if item != ref):
+                return chain, behind
+            chain.append(node)
+        ref = TensorRef(node.name)
