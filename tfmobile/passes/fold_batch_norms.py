@@ -87,8 +87,8 @@ def _fold_exactly(editor: GraphEditor, constants: Constants, fronts: Fronts, fro
         return sunk
     if sunk.offset.any():
         padded = fronts.padded(front)
-        if padded:
-            layer = next(iter(padded.values()))
+        layer = next((layer for layer in front.layers if layer.name in padded), None)
+        if layer is not None:
             return f"it shifts the input of '{layer.name}' ({layer.op}), which puts zeros around it"
     return fold_front(editor, constants, front, sunk)
 

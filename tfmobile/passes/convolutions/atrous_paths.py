@@ -8,16 +8,16 @@ from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import source
 from tfmobile.graph.model import Array, Node, TensorRef
 from tfmobile.passes.affine import BATCH_NORMS, is_nchw
+from tfmobile.passes.convolutions.moves import COPIES
 from tfmobile.passes.convolutions.static import number_list, pairs
 from tfmobile.passes.convolutions.windows import CONVOLUTIONS
 
-_COPIES = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot"})
 _ACTIVATIONS = frozenset(
     {"Relu", "Relu6", "Elu", "Selu", "LeakyRelu", "Sigmoid", "Tanh", "Softplus", "Softsign", "Abs", "Neg"}
 )
 _BY_CHANNEL = frozenset({"Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum"})
-_BEFORE = _COPIES | {"ExpandDims"}
-_AFTER = _COPIES | _ACTIVATIONS | _BY_CHANNEL | BATCH_NORMS.keys() | {"Squeeze", "BiasAdd"}
+_BEFORE = COPIES | {"ExpandDims"}
+_AFTER = COPIES | _ACTIVATIONS | _BY_CHANNEL | BATCH_NORMS.keys() | {"Squeeze", "BiasAdd"}
 
 
 @dataclass
@@ -118,7 +118,7 @@ def _entered(editor: GraphEditor, nodes: list[Node]) -> list[int] | None:
 
 def _treats_all_alike(editor: GraphEditor, node: Node, data: TensorRef, kept: list[int], channel: int) -> bool:
     """Whether each value comes from the one at its place, by channel. A Squeeze takes its axes off ``kept``."""
-    if node.op in _COPIES | _ACTIVATIONS:
+    if node.op in COPIES | _ACTIVATIONS:
         return True
     if node.op == "Squeeze":
         gone = {axis % len(kept) for axis in node.attrs.get("squeeze_dims", ())}

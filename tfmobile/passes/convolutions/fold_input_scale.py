@@ -14,6 +14,7 @@ from tfmobile.passes.affine import BATCH_NORMS
 from tfmobile.passes.convolutions.before_layers import fold_front
 from tfmobile.passes.convolutions.fronts import Front, Fronts, Sunk, follows_a_layer, uniform_zero
 from tfmobile.passes.convolutions.static import Shapes
+from tfmobile.passes.linear import LINEAR_OPS
 
 _STEPS = frozenset({"Mul", "RealDiv", "Div", "Add", "AddV2", "Sub", "BiasAdd"}) | BATCH_NORMS.keys()
 
@@ -24,15 +25,15 @@ class FoldInputScale:
 
     What is folded: chains of Mul, RealDiv, Add, Sub, BiasAdd and batch norms by constants, one number or one a channel,
     directly before Conv2D, DepthwiseConv2dNative, Conv3D, MatMul and the other layers with constant weights; several
-    layers may read the chain. ``w∗(s·x + o) = (s·w)∗x + Σ w·o``: the layer gets new weights, and a bias (a BiasAdd behind
-    it takes that up). The layer's name, or that BiasAdd's, keeps its value. An Identity or Cast in front stays where it
-    is; between the chain and the layer may stand what treats each channel alike (resizing, pooling, MirrorPad, Transpose,
-    flattening), Pad, and ReverseV2 of the channels, which goes into the weights as well.
+    layers may read the chain. ``w∗(s·x + o) = (s·w)∗x + Σ w·o``: the layer gets new weights and a bias, which a BiasAdd
+    behind it takes up. The layer's name, or that BiasAdd's, keeps its value. An Identity or Cast in front stays where
+    it is; between the chain and the layer may stand what treats each channel alike (resizing, pooling, MirrorPad,
+    Transpose, flattening), Pad, and ReverseV2 of the channels, which goes into the weights as well.
 
-    Exact for dense layers and for convolutions without padding. A convolution that puts zeros around its input puts them
-    around ``s·x + o``, so that a shift needs more: where the ``x`` with ``s·x + o = 0`` is one number for all channels and
-    the padding is known, a PadV2 with that number and VALID padding; else ``x − (−o/s)`` stays in front as one
-    subtraction, and only the scale is folded.
+    Exact for dense layers and for convolutions without padding. A convolution that puts zeros around its input puts
+    them around ``s·x + o``, so that a shift needs more: where the ``x`` with ``s·x + o = 0`` is one number for all
+    channels and the padding is known, a PadV2 with that number and VALID padding; else ``x − (−o/s)`` stays in front as
+    one subtraction, and only the scale is folded.
 
     Left alone: chains behind a layer (fold-batch-norms folds those), a lone shift before a convolution that pads with
     zeros, scales of zero, and whatever another node reads too.
@@ -42,19 +43,25 @@ class FoldInputScale:
     keeps_answer: ClassVar[bool] = True
 
     def apply(self, graph: Graph) -> PassResult:
-        """One sentence in ``changed`` for each chain, one in ``skipped`` for each left before a layer or at an input."""
+        """One sentence in ``changed`` for each chain, one in ``skipped`` for each left at a layer or an input."""
         editor = GraphEditor(graph)
         constants = Constants(editor)
         fronts = Fronts(editor, constants, Shapes(graph), lambda node: node.op in _STEPS)
         changed: list[str] = []
-        reasons: dict[str, str] = {}
+        skipped: list[str] = []
+        told: set[str] = set()
         for front in fronts:
-            if not follows_a_layer(editor, front):
-                done, problem = _fold(editor, constants, fronts, front)
-                changed.extend([done] if done else [])
-                reasons.update(dict.fromkeys((step.node.name for step in front.steps), problem) if problem else {})
+            if follows_a_layer(editor, front):
+                continue
+            done, problem = _fold(editor, constants, fronts, front)
+            if done:
+                changed.append(done)
+            else:
+                skipped.append(f"Left {_steps(front)}: {problem}.")
+                told.update(step.node.name for step in front.steps)
         result = editor.finish() if changed else graph
-        return PassResult(result, tuple(changed), tuple(_left(result, reasons)))
+        told.update(name for name in result.nodes if name not in graph.nodes)
+        return PassResult(result, tuple(changed), (*skipped, *_at_inputs(result, told)))
 
 
 def _fold(editor: GraphEditor, constants: Constants, fronts: Fronts, front: Front) -> tuple[str, str]:
@@ -70,7 +77,7 @@ def _fold(editor: GraphEditor, constants: Constants, fronts: Fronts, front: Fron
         return _fold_scale(editor, constants, front, sunk, next(iter(padded)), why)
     pad_value = value if value is not None and padded else 0.0
     problem = fold_front(editor, constants, front, sunk, padding=known, pad_value=pad_value)
-    how = f"; what they pad with is {pad_value:g} now" if padded else ""
+    how = f"; the padding is of {pad_value:g} instead of zero now" if padded else ""
     return ("" if problem else f"Folded {_names(front)}{how}."), problem
 
 
@@ -88,31 +95,36 @@ def _fold_scale(
 
 
 def _names(front: Front) -> str:
-    steps = ", ".join(f"'{step.node.name}' ({step.node.op})" for step in front.steps)
     layers = ", ".join(f"'{layer.name}' ({layer.op})" for layer in front.layers)
-    return f"{steps} into {layers}"
+    return f"{_steps(front)} into {layers}"
 
 
-def _left(graph: Graph, reasons: dict[str, str]) -> Iterator[str]:
-    """One sentence for each chain that was refused, and for each at a model input that leads to no layer."""
-    told: set[str] = set()
-    for node in graph:
-        if node.name in reasons and reasons[node.name] not in told:
-            told.add(reasons[node.name])
-            yield f"Left '{node.name}' ({node.op}): {reasons[node.name]}."
+def _steps(front: Front) -> str:
+    return ", ".join(f"'{step.node.name}' ({step.node.op})" for step in front.steps)
+
+
+def _at_inputs(graph: Graph, told: set[str]) -> Iterator[str]:
+    """One sentence for each chain at a model input that leads to no layer, and that nothing was told of yet."""
     constants = Constants(graph.nodes)
     readers = graph.consumers()
     for spec in graph.inputs:
-        chain, behind = _chain_at(graph, constants, readers, spec.ref)
-        if chain and not any(node.name in reasons for node in chain):
+        chain, behind = _chain_at(constants, readers, spec.ref)
+        if chain and told.isdisjoint(node.name for node in chain):
             steps = ", ".join(f"'{node.name}' ({node.op})" for node in chain)
-            what = ", ".join(f"'{node.name}' ({node.op})" for node in behind) or "the model's output"
-            yield f"Left {steps} at the input '{spec.key}': {what} follows, not only layers with constant weights."
+            yield f"Left {steps}: {_obstacle(behind)}."
 
 
-def _chain_at(
-    graph: Graph, constants: Constants, readers: dict[str, list[Node]], ref: TensorRef
-) -> tuple[list[Node], list[Node]]:
+def _obstacle(behind: list[Node]) -> str:
+    """Why the nodes behind a chain did not take it in."""
+    names = ", ".join(f"'{node.name}' ({node.op})" for node in behind[:3])
+    if not behind:
+        return "the model's output follows"
+    if all(node.op in LINEAR_OPS for node in behind):
+        return f"the weights of {names} are not constant, or the chain changes the number of channels"
+    return f"{names} follows, not only layers with weights"
+
+
+def _chain_at(constants: Constants, readers: dict[str, list[Node]], ref: TensorRef) -> tuple[list[Node], list[Node]]:
     """The scales and shifts that follow an input, and what reads the last of them."""
     chain: list[Node] = []
     while True:

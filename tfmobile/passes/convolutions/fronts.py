@@ -13,7 +13,7 @@ from tfmobile.graph.model import Array, Node, TensorRef
 from tfmobile.passes.affine import BATCH_NORMS, Layout, Step, read_step
 from tfmobile.passes.convolutions.chains import Link, constant_weights
 from tfmobile.passes.convolutions.input_side import data_place, input_channels, pads_of, reads_channels_last
-from tfmobile.passes.convolutions.moves import POSITIVE_ONLY, axis_of, moved
+from tfmobile.passes.convolutions.moves import COPIES, MOVES, POSITIVE_ONLY, axis_of, moved
 from tfmobile.passes.convolutions.static import Shapes, number_list, pairs
 from tfmobile.passes.convolutions.windows import Pads
 from tfmobile.passes.linear import LINEAR_OPS, is_channel_first
@@ -39,7 +39,8 @@ class Front:
     @property
     def moves(self) -> list[Node]:
         """What stays in front of the layers, from the top down."""
-        return [link.node for link in self.links if link.step is None and link.node.op != "ReverseV2"]
+        gone = COPIES | {"ReverseV2"}
+        return [link.node for link in self.links if link.step is None and link.node.op not in gone]
 
 
 @dataclass
@@ -275,11 +276,4 @@ def _untouched(added: tuple[tuple[int, int], ...] | None, layout: Layout) -> boo
 
 
 _ARITHMETIC = frozenset({"Add", "AddV2", "Sub", "Mul", "RealDiv", "Div"})
-_LINKS = (
-    _ARITHMETIC
-    | PADS
-    | BATCH_NORMS.keys()
-    | {"BiasAdd", "ReverseV2", "Identity", "StopGradient", "PreventGradient", "Snapshot", "Squeeze", "ExpandDims"}
-    | {"Reshape", "Transpose", "AvgPool", "MaxPool", "Mean", "ResizeBilinear", "ResizeNearestNeighbor", "MirrorPad"}
-    | {"BatchToSpaceND"}
-)
+_LINKS = _ARITHMETIC | PADS | BATCH_NORMS.keys() | MOVES | {"BiasAdd", "ReverseV2"}

@@ -16,6 +16,9 @@ from tfmobile.passes.convolutions.static import number_list, pairs, whole_number
 
 _Rule: TypeAlias = Callable[[GraphEditor, Node, Layout], "Layout | None"]
 
+COPIES = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot"})
+"""Nodes that give what they get."""
+
 POSITIVE_ONLY = frozenset({"MaxPool"})
 """Nodes that a scale passes only where it is positive."""
 
@@ -25,7 +28,7 @@ def moved(editor: GraphEditor, node: Node, data: TensorRef, layout: Layout) -> L
     rule = _RULES.get(node.op)
     if rule is None or not node.inputs or node.inputs[0] != data or data in node.inputs[1:]:
         return None
-    return layout if node.op in _COPIES else (rule(editor, node, layout) if layout.rank is not None else None)
+    return layout if node.op in COPIES else (rule(editor, node, layout) if layout.rank is not None else None)
 
 
 def axis_of(layout: Layout) -> int:
@@ -112,9 +115,8 @@ def _mirror_pad(editor: GraphEditor, node: Node, layout: Layout) -> Layout | Non
     return layout if added and len(added) == layout.rank and added[axis_of(layout)] == (0, 0) else None
 
 
-_COPIES: Mapping[str, _Rule] = dict.fromkeys(("Identity", "StopGradient", "PreventGradient", "Snapshot"), _same)
 _RULES: Mapping[str, _Rule] = {
-    **_COPIES,
+    **dict.fromkeys(COPIES, _same),
     "BatchToSpaceND": _batch_to_space,
     "Squeeze": _squeeze,
     "ExpandDims": _expand,
@@ -127,6 +129,8 @@ _RULES: Mapping[str, _Rule] = {
     "ResizeNearestNeighbor": _resize,
     "MirrorPad": _mirror_pad,
 }
+
+MOVES = frozenset(_RULES)
 
 
 def concat_axis(editor: GraphEditor, node: Node, rank: int) -> int | None:
