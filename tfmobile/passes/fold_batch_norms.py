@@ -74,7 +74,8 @@ def fold(graph: Graph, *, after: Wanted, before: Callable[[Node, Constants], boo
         problem = _fold_exactly(editor, constants, fronts, front)
         if problem:
             for step in front.steps:
-                reasons.setdefault(step.node.name, problem)
+                if step.node.op in BATCH_NORMS or step.node.op == "Mul":
+                    reasons.setdefault(step.node.name, problem)
         else:
             changed.append(_before_sentence(front))
     result = editor.finish() if changed else graph

@@ -148,7 +148,7 @@ class BakePreprocessing:
                 fixes=["Give one number, or one a channel.", "Say layout=nchw when the channels are axis 1."],
             )
         if (numbers == numbers[0]).all():
-            return numbers[0].reshape(())
+            return np.array(numbers[0])
         rank = len(spec.shape) if spec.shape is not None else 4
         return numbers.reshape((-1,) + (1,) * (rank - 2)) if self.layout == "nchw" else numbers
 
@@ -188,9 +188,15 @@ class BakePreprocessing:
         return FeedChange(forward, back)
 
     def _words(self) -> str:
-        mean, std = (f"({text})" if "," in text else text for text in (self.mean or "0", self.std or "1"))
-        parts = [f"(x − {mean}) / {std}"] if self.mean or self.std else []
-        return " and ".join([*(["RGB to BGR"] if self.color == "bgr" else []), *parts]) or "a cast"
+        mean, std = (_shown(text) for text in (self.mean, self.std))
+        parts = ["RGB to BGR"] if self.color == "bgr" else []
+        if mean or std:
+            parts.append(f"(x − {mean or '0'}) / {std or '1'}")
+        return " and ".join(parts) or "a cast"
+
+
+def _shown(text: str) -> str:
+    return f"({', '.join(item.strip() for item in text.split(','))})" if "," in text else text
 
 
 def _numbers(text: str, what: str) -> tuple[float, ...]:
