@@ -50,8 +50,7 @@ def diff_models(
         given = random_feeds(ends, samples) if feeds is None else feeds(input_facts(ends))
     compared = _compared(Comparer(one, two, ends, given, tolerance, progress), found, random=feeds is None)
     gaps = _in_order(two, compared)
-    discrete = {tensor.ref for tensor in two.tensors() if tensor.discrete} if gaps else set()
-    odd = strangers(two, gaps, discrete, across_kinds=one.kind != two.kind)
+    odd = strangers(two, gaps, compared.discrete, across_kinds=one.kind != two.kind) - compared.outputs.keys()
     gaps = {ref: gap for ref, gap in gaps.items() if ref not in odd}
     numbers = Numbers(
         samples=0 if compared.problem else len(given),
@@ -63,7 +62,9 @@ def diff_models(
         not_compared=compared.not_compared + len(odd),
         reason=compared.problem,
     )
-    notes = (*_notes(a, b), *ends.notes, *compared.notes, *_left_out(len(odd)))
+    notes = (*_notes(a, b), *ends.notes, *compared.notes, *_left_out(compared.not_compared, len(odd)))
+    if one.hidden or two.hidden:
+        notes += ("Functions, and the insides of loops and branches that are kept in subgraphs, are not compared.",)
     return ModelDiff(_fact(a, one), _fact(b, two), False, changes, numbers, notes)
 
 
@@ -113,13 +114,22 @@ def _notes(a: SourceModel, b: SourceModel) -> tuple[str, ...]:
     return tuple(f"{side}: {note}" for note, side in sides.items())
 
 
-def _left_out(count: int) -> tuple[str, ...]:
-    if not count:
-        return ()
-    return (
-        f"{count:,} pair{'' if count == 1 else 's'} of tensors differ and are left out, because all that is computed "
-        "from them agrees: another value goes by their name, or stands in their place.",
-    )
+def _left_out(hidden: int, odd: int) -> list[str]:
+    notes = []
+    if hidden:
+        notes.append(
+            f"{_tensors(hidden)} left out: in branches or loops, or not to be fetched, or of different shapes."
+        )
+    if odd:
+        notes.append(
+            f"{_tensors(odd)} left out: they differ, and all that is computed from them agrees, so another value goes "
+            "by their name or stands in their place."
+        )
+    return notes
+
+
+def _tensors(count: int) -> str:
+    return "1 matching tensor was" if count == 1 else f"{count:,} matching tensors were"
 
 
 def _fact(source: SourceModel, side: Side) -> ModelFact:

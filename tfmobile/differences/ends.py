@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,23 +26,21 @@ class Ends:
 
 
 def pair_ends(a: tuple[Sequence[End], Sequence[End]], b: tuple[Sequence[End], Sequence[End]]) -> Ends:
-    """Pair (inputs, outputs) of A with those of B: by key, the others by position where the shapes agree."""
-    inputs, outputs = _pairs(a[0], b[0]), _pairs(a[1], b[1])
+    """Pair (inputs, outputs) of A with those of B: by key, the others by position; inputs where the shapes agree."""
+    inputs, outputs = _pairs(a[0], b[0], _fit), _pairs(a[1], b[1], lambda ours, theirs: True)
     problem = _problem(a[0], b[0], inputs)
     notes = [_type_note(ours, theirs) for ours, theirs in inputs]
-    if not problem and not outputs:
-        problem = "no output of the one belongs to an output of the other"
     lonely = [*_lonely("A", a[1], [one for one, _ in outputs]), *_lonely("B", b[1], [one for _, one in outputs])]
     return Ends(tuple(inputs), tuple(outputs), problem, tuple(note for note in (*notes, *lonely) if note))
 
 
-def _pairs(ours: Sequence[End], theirs: Sequence[End]) -> list[Pair]:
+def _pairs(ours: Sequence[End], theirs: Sequence[End], fit: Callable[[Shape, Shape], bool]) -> list[Pair]:
     by_key = {end.key: end for end in theirs}
-    pairs = [(end, by_key[end.key]) for end in ours if end.key in by_key and _fit(end.shape, by_key[end.key].shape)]
+    pairs = [(end, by_key[end.key]) for end in ours if end.key in by_key and fit(end.shape, by_key[end.key].shape)]
     left = [end for end in ours if all(end is not one for one, _ in pairs)]
     other = [end for end in theirs if all(end is not one for _, one in pairs)]
     if len(left) == len(other):
-        pairs += [(one, two) for one, two in zip(left, other, strict=True) if _fit(one.shape, two.shape)]
+        pairs += [(one, two) for one, two in zip(left, other, strict=True) if fit(one.shape, two.shape)]
     order = {id(end): position for position, end in enumerate(ours)}
     return sorted(pairs, key=lambda pair: order[id(pair[0])])
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tfmobile.differences.control_flow import inside
 from tfmobile.differences.sides import End, Feeds, Part, Tensor, plain_constant
 from tfmobile.graph.edit import in_order, needed
+from tfmobile.graph.functions import function_names
 from tfmobile.graph.model import Array, Graph, Node, Shape, TensorRef, TensorSpec
 from tfmobile.graph.run import Runner
 from tfmobile.graph.shapes import infer_types
@@ -34,6 +35,7 @@ class GraphSide:
         self.parts: Mapping[str, Part] = {node.name: _part(node) for node in order}
         self.inputs = tuple(map(_end, graph.inputs))
         self.outputs = tuple(map(_end, graph.outputs))
+        self.hidden = len(function_names(graph.library)) if graph.library else 0
         self._constant = _constant(graph, order)
 
     def count(self) -> int:
@@ -47,7 +49,8 @@ class GraphSide:
 
     def tensors(self) -> list[Tensor]:
         graph = self._graph
-        types, hidden, run = infer_types(graph), inside(graph), _run_for_outputs(graph)
+        ends = [spec.ref for spec in graph.outputs]
+        types, hidden, run = infer_types(_pruned(graph, ends)), inside(graph), _run_for_outputs(graph)
         fed = {spec.ref.node for spec in graph.inputs}
         read = {spec.ref for spec in graph.outputs}
         read.update(ref for name in run for ref in graph.nodes[name].inputs)
@@ -72,13 +75,14 @@ class GraphSide:
 def _part(node: Node) -> Part:
     value = node.value
     attrs = {key: attr_text(item) for key, item in node.attrs.items() if not (key == "value" and value is not None)}
+    remarks = {key: text for key, text in attrs.items() if key.startswith("_")}  # they compute nothing
     return Part(
         name=node.name,
         op=node.op,
         inputs=node.inputs,
         controls=node.controls,
-        settings=attrs,
-        traits={"device": node.device} if node.device else {},
+        settings={key: text for key, text in attrs.items() if key not in remarks},
+        traits={**remarks, "device": node.device} if node.device else remarks,
         constant=None if value is None else plain_constant(node.name, value),
     )
 

@@ -106,7 +106,11 @@ def _by_content(a: Side, b: Side, found: Matching, exact: bool) -> None:
 
 
 def _open(side: Side, taken: Mapping[str, str]) -> Iterator[Part]:
-    return (part for name, part in side.parts.items() if name not in taken and not side.is_constant(name))
+    """The parts that are not matched yet; constants, and what passes them on, follow what reads them."""
+    for name, part in side.parts.items():
+        held = part.constant is not None or (part.op in _PASSED and side.is_constant(name))
+        if name not in taken and not held:
+            yield part
 
 
 def _key(side: Side, part: Part, found: Matching, exact: bool) -> Key:

@@ -33,6 +33,8 @@ class Compared:
 
     tensors: Mapping[TensorRef, TensorGap] = field(default_factory=dict)
     outputs: Mapping[TensorRef, TensorGap] = field(default_factory=dict)
+    discrete: frozenset[TensorRef] = frozenset()
+    """B's tensors that hold whole numbers or truth values by nature."""
     not_compared: int = 0
     notes: tuple[str, ...] = ()
     problem: str = ""
@@ -65,9 +67,11 @@ class Comparer:
             for mine, other in zip(ours[:-1], theirs[:-1], strict=True):
                 tally.see(mine[one.ref], other[two.ref])
             outputs[two.ref] = tally.gap(one.key, two.key, self._op(two.ref), self._tolerance)
-        pairs = _pairs(self._a, self._b, found)
+        theirs_all = self._b.tensors()
+        pairs = _pairs(self._a.tensors(), theirs_all, found)
         gaps = self._tensors([pair for pair in pairs if not pair.ours.hidden and not pair.theirs.hidden])
-        return Compared(gaps, outputs, len(pairs) - len(gaps), notes)
+        discrete = frozenset(tensor.ref for tensor in theirs_all if tensor.discrete)
+        return Compared(gaps, outputs, discrete, len(pairs) - len(gaps), notes)
 
     def _cannot_be_fed(self) -> str:
         if self._ends.problem:
@@ -133,14 +137,14 @@ def _restless(name: str, answers: Sequence[Mapping[TensorRef, Array]]) -> str:
     return f"{name} answers differently each time (random ops are active), so the differences say little."
 
 
-def _pairs(a: Side, b: Side, found: Matching) -> list[Pair]:
-    ours = {tensor.ref: tensor for tensor in a.tensors()}
+def _pairs(ours: Sequence[Tensor], theirs: Sequence[Tensor], found: Matching) -> list[Pair]:
+    by_ref = {tensor.ref: tensor for tensor in ours}
     pairs = []
-    for theirs in b.tensors():
-        name = found.to_a.get(theirs.ref.node)
-        mine = ours.get(TensorRef(name, theirs.ref.index)) if name is not None else None
+    for tensor in theirs:
+        name = found.to_a.get(tensor.ref.node)
+        mine = by_ref.get(TensorRef(name, tensor.ref.index)) if name is not None else None
         if mine is not None:
-            pairs.append(Pair(mine, theirs))
+            pairs.append(Pair(mine, tensor))
     return pairs
 
 

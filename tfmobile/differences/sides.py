@@ -105,6 +105,8 @@ class Side(Protocol):
     parts: Mapping[str, Part]
     inputs: tuple[End, ...]
     outputs: tuple[End, ...]
+    hidden: int
+    """Subgraphs or functions, whose insides are not compared."""
 
     def count(self) -> int:
         """How many nodes or operators it has."""

@@ -75,13 +75,13 @@ def _fields(a: Side, one: Part, two: Part, found: Matching) -> Iterator[ChangedF
 
 
 def _settings(a: Side, one: Part, two: Part) -> Iterator[ChangedField]:
-    if a.kind != "graph":
-        yield from _texts(one.settings, two.settings)
-    elif one.op == two.op and one.settings.keys() != two.settings.keys():
+    """The settings of one op; an attribute that a graph leaves out has its default."""
+    if one.op != two.op:
+        return
+    defaults: dict[str, str] = {}
+    if a.kind == "graph" and one.settings.keys() != two.settings.keys():
         defaults = {key: attr_text(value) for key, value in (default_attributes(one.op) or {}).items()}
-        yield from _texts({**defaults, **one.settings}, {**defaults, **two.settings})
-    elif one.op == two.op:
-        yield from _texts(one.settings, two.settings)
+    yield from _texts({**defaults, **one.settings}, {**defaults, **two.settings})
 
 
 def _texts(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[ChangedField]:
@@ -93,7 +93,8 @@ def _texts(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[Chang
 
 def _inputs(one: Part, two: Part, found: Matching) -> Iterator[ChangedField]:
     if len(one.inputs) != len(two.inputs):
-        yield ChangedField("inputs", _listed(map(_spelled, one.inputs)), _listed(map(_spelled, two.inputs)))
+        before, after = (f"{len(part.inputs)}: {_listed(map(_spelled, part.inputs))}" for part in (one, two))
+        yield ChangedField("inputs", before, after)
         return
     for index, (ours, theirs) in enumerate(zip(one.inputs, two.inputs, strict=True)):
         if isinstance(ours, Constant) and isinstance(theirs, Constant):

@@ -32,6 +32,7 @@ class TFLiteSide:
         self._model = readable(content)
         with flatbuffer.sound():
             self._main = self._model.subgraphs[0]
+            self.hidden = len(self._model.subgraphs) - 1
             self._names = _unique([flatbuffer.text(tensor.name) for tensor in self._main.tensors])
             self._read(facts.inputs, facts.outputs)
 

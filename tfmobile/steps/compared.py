@@ -49,18 +49,21 @@ def need_agreement(found: ModelDiff) -> None:
     numbers = found.numbers
     if found.outputs_agree:
         return
-    if numbers.reason:
+    if not numbers.outputs:
         raise VerificationError(
             "The two models could not be compared in numbers.",
-            why=numbers.reason,
-            fixes=["Give both the same inputs (--input, --output, --input-shape).", "Leave out --check."],
+            why=numbers.reason or "No output of the one belongs to an output of the other.",
+            fixes=["Give both the same ends (--input, --output, --input-shape).", "Leave out --check."],
         )
     worst = next(gap for gap in numbers.outputs if gap.differs)
+    if worst.max_rel is not None:
+        how = f"It moves by {worst.max_rel:.3g} of its largest value; {numbers.tolerance:g} is allowed."
+    else:
+        how = f"It has shape {list(worst.shape)} in the one, {list(worst.other_shape)} in the other."
     first = numbers.first
     raise VerificationError(
         f"The output '{worst.name}' is not the same in both models.",
-        why=f"It moves by {worst.max_rel or float('nan'):.3g} of its largest value; {numbers.tolerance:g} is allowed."
-        + (f" They part at '{first.tensor.other}' ({first.tensor.op})." if first else ""),
+        why=f"{how} They part at '{first.tensor.other}' ({first.tensor.op})." if first else how,
         fixes=["Allow a larger difference with --tolerance, if that is meant."],
     )
 
