@@ -52,6 +52,8 @@ def match(a: Side, b: Side, ends: Iterable[tuple[str, str]]) -> Matching:
         _by_label(a, b, found)
     for exact in (True, False):
         _by_content(a, b, found, exact)
+    for ours, theirs in list(found.to_b.items()):
+        _pair_constants(a, b, ours, theirs, found)
     _constants(a, b, found)
     return found
 
@@ -101,7 +103,6 @@ def _by_content(a: Side, b: Side, found: Matching, exact: bool) -> None:
         while same:
             other = same.popleft()
             if found.add(part.name, other.name):
-                _pair_constants(a, b, part, other, found)
                 break
 
 
@@ -137,16 +138,19 @@ def origin(side: Side, source: Source) -> Source:
     return source
 
 
-def _pair_constants(a: Side, b: Side, part: Part, other: Part, found: Matching) -> None:
+def _pair_constants(a: Side, b: Side, ours: str, theirs: str, found: Matching) -> None:
     """Pair the constants that two matched parts read, and what passes them on."""
-    for ours, theirs in zip(part.inputs, other.inputs, strict=True):
-        while isinstance(ours, TensorRef) and isinstance(theirs, TensorRef):
-            if not (a.is_constant(ours.node) and b.is_constant(theirs.node)):
+    part, other = a.parts.get(ours), b.parts.get(theirs)
+    if part is None or other is None or part.op != other.op or len(part.inputs) != len(other.inputs):
+        return
+    for one, two in zip(part.inputs, other.inputs, strict=True):
+        while isinstance(one, TensorRef) and isinstance(two, TensorRef):
+            if not (a.is_constant(one.node) and b.is_constant(two.node)):
                 break
-            one, two = a.parts[ours.node], b.parts[theirs.node]
-            if one.op != two.op or not found.add(one.name, two.name) or not one.inputs:
+            first, second = a.parts[one.node], b.parts[two.node]
+            if first.op != second.op or not found.add(first.name, second.name) or not first.inputs:
                 break
-            ours, theirs = one.inputs[0], two.inputs[0]
+            one, two = first.inputs[0], second.inputs[0]
 
 
 def _constants(a: Side, b: Side, found: Matching) -> None:

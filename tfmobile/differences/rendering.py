@@ -48,7 +48,7 @@ def print_diff(diff: ModelDiff, console: Console) -> None:
         for node in sorted(structure.renamed, key=lambda node: node.op == "Const")
     ]
     _table(console, "Renamed", ("In A", "In B", "Op"), renamed, 28)
-    changed = [(wording.short(node.name), node.op, wording.fields(node.fields)) for node in structure.changed]
+    changed = [(wording.short(node.name), node.op, wording.changes(node)) for node in structure.changed]
     _table(console, "Changed", ("Node", "Op", _SENTENCE), changed, 26)
     if diff.notes:
         _heading(console, "Notes")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tfmobile.differences.facts import ChangedField, ModelDiff, ModelFact, Numbers, TensorGap
+from tfmobile.differences.facts import ChangedField, ChangedNode, ModelDiff, ModelFact, Numbers, TensorGap
 
 _MOST_FIELDS = 3
 
@@ -78,11 +76,15 @@ def relative(gap: TensorGap) -> str:
     return "–" if gap.max_rel is None else f"{gap.max_rel:.2g}"
 
 
-def fields(changes: Sequence[ChangedField]) -> str:
+def changes(node: ChangedNode) -> str:
     """What changed about a node, what weighs most first."""
-    order = sorted(changes, key=lambda field: (field.what.endswith("quantization"), field.what == "version"))
-    more = f"; and {len(order) - _MOST_FIELDS} more" if len(order) > _MOST_FIELDS else ""
-    return "; ".join(map(_field, order[:_MOST_FIELDS])) + more
+    order = sorted(node.fields, key=lambda field: (field.what.endswith("quantization"), field.what == "version"))
+    texts = [*map(_field, order[:_MOST_FIELDS])]
+    if short(node.name) != short(node.other):
+        texts.insert(0, f"now '{clip(short(node.other), 48)}'")
+    if len(order) > _MOST_FIELDS:
+        texts.append(f"and {len(order) - _MOST_FIELDS} more")
+    return "; ".join(texts)
 
 
 def short(name: str) -> str:
