@@ -77,7 +77,7 @@ def fold(graph: Graph, *, after: Wanted, before: Callable[[Node, Constants], boo
                 if step.node.op in BATCH_NORMS or step.node.op == "Mul":
                     reasons.setdefault(step.node.name, problem)
         else:
-            changed.append(_before_sentence(front))
+            changed.append(f"Folded {front} behind.")
     result = editor.finish() if changed else graph
     return PassResult(result, tuple(changed), tuple(_left(result, reasons, with_scales=whole)))
 
@@ -92,12 +92,6 @@ def _fold_exactly(editor: GraphEditor, constants: Constants, fronts: Fronts, fro
         if layer is not None:
             return f"it shifts the input of '{layer.name}' ({layer.op}), which puts zeros around it"
     return fold_front(editor, constants, front, sunk)
-
-
-def _before_sentence(front: Front) -> str:
-    steps = ", ".join(f"'{step.node.name}' ({step.node.op})" for step in front.steps)
-    layers = ", ".join(f"'{layer.name}' ({layer.op})" for layer in front.layers)
-    return f"Folded {steps} into {layers} behind."
 
 
 def _left(graph: Graph, reasons: Mapping[str, str], *, with_scales: bool) -> list[str]:

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from tfmobile.artifacts import PassResult
 from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import PASS_THROUGH, Constants
 from tfmobile.graph.model import Graph, Node, TensorRef
 from tfmobile.passes.affine import BATCH_NORMS
 from tfmobile.passes.convolutions.before_layers import fold_front
-from tfmobile.passes.convolutions.fronts import Front, Fronts, Sunk, follows_a_layer, uniform_zero
+from tfmobile.passes.convolutions.fronts import Front, Fronts, Sunk, follows_a_layer, named, uniform_zero
 from tfmobile.passes.convolutions.static import Shapes
 from tfmobile.passes.linear import LINEAR_OPS
 
 _STEPS = frozenset({"Mul", "RealDiv", "Div", "Add", "AddV2", "Sub", "BiasAdd"}) | BATCH_NORMS.keys()
+_FOLDED = _STEPS | {"ReverseV2"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class FoldInputScale:
         """One sentence in ``changed`` for each chain, one in ``skipped`` for each left at a layer or an input."""
         editor = GraphEditor(graph)
         constants = Constants(editor)
-        fronts = Fronts(editor, constants, Shapes(graph), lambda node: node.op in _STEPS)
+        fronts = Fronts(editor, constants, Shapes(graph), lambda node: node.op in _FOLDED)
         changed: list[str] = []
         skipped: list[str] = []
         told: set[str] = set()
@@ -57,8 +60,8 @@ class FoldInputScale:
             if done:
                 changed.append(done)
             else:
-                skipped.append(f"Left {_steps(front)}: {problem}.")
-                told.update(step.node.name for step in front.steps)
+                skipped.append(f"Left {named(front.folded)}: {problem}.")
+                told.update(node.name for node in front.folded)
         result = editor.finish() if changed else graph
         told.update(name for name in result.nodes if name not in graph.nodes)
         return PassResult(result, tuple(changed), (*skipped, *_at_inputs(result, told)))
@@ -78,7 +81,7 @@ def _fold(editor: GraphEditor, constants: Constants, fronts: Fronts, front: Fron
     pad_value = value if value is not None and padded else 0.0
     problem = fold_front(editor, constants, front, sunk, padding=known, pad_value=pad_value)
     how = f"; the padding is of {pad_value:g} instead of zero now" if padded else ""
-    return ("" if problem else f"Folded {_names(front)}{how}."), problem
+    return ("" if problem else f"Folded {front}{how}."), problem
 
 
 def _fold_scale(
@@ -86,21 +89,12 @@ def _fold_scale(
 ) -> tuple[str, str]:
     """Fold the scale, and leave a subtraction."""
     reason = f"'{layer}' ({editor[layer].op}) puts zeros around its input, and {why}"
-    if (sunk.scale == 1).all():
+    if (sunk.scale == 1).all() and (np.diff(sunk.order) == 1).all():
         return "", f"it only shifts, {reason}"
     if (sunk.scale == 0).any():
         return "", f"it has a scale of zero, {reason}"
     problem = fold_front(editor, constants, front, sunk, shift_stays=True)
-    return ("" if problem else f"Folded the scale of {_names(front)}; a subtraction stays: {reason}."), problem
-
-
-def _names(front: Front) -> str:
-    layers = ", ".join(f"'{layer.name}' ({layer.op})" for layer in front.layers)
-    return f"{_steps(front)} into {layers}"
-
-
-def _steps(front: Front) -> str:
-    return ", ".join(f"'{step.node.name}' ({step.node.op})" for step in front.steps)
+    return ("" if problem else f"Folded the scale of {front}; a subtraction stays: {reason}."), problem
 
 
 def _at_inputs(graph: Graph, told: set[str]) -> Iterator[str]:
@@ -110,13 +104,12 @@ def _at_inputs(graph: Graph, told: set[str]) -> Iterator[str]:
     for spec in graph.inputs:
         chain, behind = _chain_at(constants, readers, spec.ref)
         if chain and told.isdisjoint(node.name for node in chain):
-            steps = ", ".join(f"'{node.name}' ({node.op})" for node in chain)
-            yield f"Left {steps}: {_obstacle(behind)}."
+            yield f"Left {named(chain)}: {_obstacle(behind)}."
 
 
 def _obstacle(behind: list[Node]) -> str:
     """Why the nodes behind a chain did not take it in."""
-    names = ", ".join(f"'{node.name}' ({node.op})" for node in behind[:3])
+    names = named(behind[:3])
     if not behind:
         return "the model's output follows"
     if all(node.op in LINEAR_OPS for node in behind):

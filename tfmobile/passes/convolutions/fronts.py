@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,7 @@ PADS = frozenset({"Pad", "PadV2"})
 
 @dataclass
 class Front:
-    """``layers`` all read ``bottom``, which ``links`` make of ``top``; the first link is a step."""
+    """``layers`` all read ``bottom``, which ``links`` make of ``top``; the first link is one that can be folded."""
 
     layers: list[Node]
     bottom: TensorRef
@@ -37,10 +37,19 @@ class Front:
         return [link.step for link in self.links if link.step is not None]
 
     @property
+    def folded(self) -> list[Node]:
+        """What goes into the layers: the steps, and channels turned round."""
+        return [link.node for link in self.links if link.step is not None or link.node.op == "ReverseV2"]
+
+    @property
     def moves(self) -> list[Node]:
         """What stays in front of the layers, from the top down."""
         gone = COPIES | {"ReverseV2"}
         return [link.node for link in self.links if link.step is None and link.node.op not in gone]
+
+    def __str__(self) -> str:
+        """What goes into what."""
+        return f"{named(self.folded)} into {named(self.layers)}"
 
 
 @dataclass
@@ -78,7 +87,7 @@ class Fronts:
                 groups.setdefault(node.inputs[data_place(node)], []).append(node.name)
         for bottom, names in groups.items():
             front = self._front(bottom, [self._editor[name] for name in names])
-            if front is not None and any(self._wanted(step.node) for step in front.steps):
+            if front is not None and any(self._wanted(node) for node in front.folded):
                 yield front
 
     def _front(self, bottom: TensorRef, layers: list[Node]) -> Front | None:
@@ -125,7 +134,7 @@ class Fronts:
         return False
 
     def _climb(self, front: Front) -> None:
-        """Add links from the bottom up; those above the first step are left out."""
+        """Add links from the bottom up; moves above all that can be folded are left out."""
         ref, layout, found = front.bottom, front.layout, list[tuple[Link, TensorRef]]()
         while self._may_go(ref, bool(found)):
             node = self._editor[ref.node]
@@ -136,7 +145,7 @@ class Fronts:
             before, item = link
             found.append((item, data))
             ref, layout = data, before
-        while found and found[-1][0].step is None:
+        while found and found[-1][0].step is None and found[-1][0].node.op != "ReverseV2":
             found.pop()
         if found:
             front.top = found[-1][1]
@@ -255,6 +264,11 @@ class Fronts:
             return 0.0
         value = self._constants(node.inputs[2])
         return float(value) if value is not None and value.size == 1 else float("nan")
+
+
+def named(nodes: Iterable[Node]) -> str:
+    """The nodes for a sentence."""
+    return ", ".join(f"'{node.name}' ({node.op})" for node in nodes)
 
 
 def uniform_zero(scale: Array, offset: Array) -> float | None:
