@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +113,12 @@ def test_options_on_ends_hold_for_graphs_and_not_for_a_tflite(files: Path) -> No
     diff = tfmobile.diff(files / "a.pb", files / "a.tflite", input=("x",), output=("act",), input_shape=("1x2",))
     assert not diff.numbers.reason
     assert diff.numbers.outputs[0].name == "act"
+
+
+def test_two_tflite_files_need_no_tensorflow(files: Path) -> None:
+    code = (
+        "import sys, tfmobile; tfmobile.diff(*sys.argv[1:]); "
+        "sys.exit(bool({'tensorflow', 'keras'} & {name.partition('.')[0] for name in sys.modules}))"
+    )
+    words = [sys.executable, "-c", code, str(files / "a.tflite"), str(files / "moved.tflite")]
+    assert subprocess.run(words, check=False).returncode == 0
