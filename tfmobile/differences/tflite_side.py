@@ -33,7 +33,10 @@ class TFLiteSide:
         with flatbuffer.sound():
             self._main = self._model.subgraphs[0]
             self.hidden = len(self._model.subgraphs) - 1
-            self._names = _unique([flatbuffer.text(tensor.name) for tensor in self._main.tensors])
+            tensors = self._main.tensors
+            self._names = _unique([flatbuffer.text(tensor.name) for tensor in tensors])
+            held = [flatbuffer.tensor_bytes(self._model, tensor) > 0 for tensor in tensors]
+            self._constant_names = frozenset(name for name, one in zip(self._names, held, strict=True) if one)
             self._read(facts.inputs, facts.outputs)
 
     def count(self) -> int:
@@ -123,18 +126,8 @@ class TFLiteSide:
         name = self._names[index]
         base = name.rstrip("0123456789")
         endings = [name[:end] for end in range(len(base), len(name) + 1)]
-        constants = self._constant_names()
-        plain = next((one for one in endings if one in constants), name)
+        plain = next((one for one in endings if one in self._constant_names), name)
         return tuple(dict.fromkeys(part for one in (name, plain) for part in one.split(";") if part))
-
-    def _constant_names(self) -> frozenset[str]:
-        if not hasattr(self, "_held"):
-            self._held = frozenset(
-                name
-                for name, tensor in zip(self._names, self._main.tensors, strict=True)
-                if flatbuffer.tensor_bytes(self._model, tensor)
-            )
-        return self._held
 
     def _is_real(self, index: int) -> bool:
         tensor = self._main.tensors[index]
@@ -182,8 +175,11 @@ def _real(tensor: Any, stored: Array, shape: tuple[int, ...]) -> Array | None:
         return stored
     zeros = np.asarray(flatbuffer.sequence(tensor.quantization.zeroPoint) or [0] * scales.size, np.float32)
     if scales.size > 1:
+        axis = int(tensor.quantization.quantizedDimension)
+        if not (axis < stored.ndim and stored.shape[axis] == scales.size == zeros.size):
+            return None
         wide = [1] * stored.ndim
-        wide[int(tensor.quantization.quantizedDimension)] = scales.size
+        wide[axis] = scales.size
         scales, zeros = scales.reshape(wide), zeros.reshape(wide)
     real: Array = (stored.astype(np.float32) - zeros) * scales
     return real
