@@ -20,19 +20,21 @@ _CONV = {"T": FLOAT, "strides": (1, 1, 1, 1), "dilations": (1, 1, 1, 1), "paddin
 
 
 def build(blocks: int, channels: int = 96) -> Graph:
-    """A network of ``blocks`` blocks, about 58 nodes and ``52 · channels²`` bytes of weights each."""
+    """A network of ``blocks`` blocks, about 57 nodes and ``52 · channels²`` bytes of weights each."""
     network = _Network(channels)
     data = "input"
     for index in range(blocks):
         data = network.block(f"block_{index}", data, dropout=index % 4 == 0)
     network.add("output", "Relu6", data)
+    inputs, outputs = ends(channels)
+    return Graph(network.nodes, inputs, outputs, producer=2000)
+
+
+def ends(channels: int = 96) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """The inputs and outputs of such a network."""
     shape = (1, SIDE, SIDE, channels)
-    return Graph(
-        network.nodes,
-        (TensorSpec("input", TensorRef("input"), "float32", shape),),
-        (TensorSpec("output", TensorRef("output"), "float32", shape),),
-        producer=2000,
-    )
+    input_, output = (TensorSpec(name, TensorRef(name), "float32", shape) for name in ("input", "output"))
+    return (input_,), (output,)
 
 
 class _Network:

@@ -23,6 +23,8 @@ class GraphEditor:
         self._nodes = dict(graph.nodes)
         self._place: dict[str, tuple[int, int]] = {name: (index, 0) for index, name in enumerate(self._nodes)}
         self._added = 0
+        self._taken: dict[str, int] = {}
+        """For a name asked for, the number up to which it is taken."""
         self._readers: dict[str, dict[str, None]] = {name: {} for name in self._nodes}
         for node in graph:
             self._index(node)
@@ -66,10 +68,11 @@ class GraphEditor:
 
     def fresh(self, name: str) -> str:
         """``name``, or ``name_1``, ``name_2``, … when taken."""
-        found, count = name, 0
+        found, count = name, self._taken.get(name, 0)
         while found in self._nodes:
             count += 1
             found = f"{name}_{count}"
+        self._taken[name] = count
         return found
 
     def add(self, node: Node, *, beside: str) -> Node:

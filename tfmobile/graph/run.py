@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -46,7 +47,8 @@ class Runner:
         # TensorFlow's own rewrites need to see constants as such.
         rest, constants = (graph, {}) if optimized else lifted(graph)
         self._constants = {f"{name}:0": value for name, value in constants.items()}
-        self._tf_graph = tf.Graph()
+        self._size = len(rest)
+        self._tf_graph: Any = tf.Graph()
         import_graph(rest, self._tf_graph)
         wanted = [(spec.key, spec.ref) for spec in graph.outputs]
         if fetches is not None:
@@ -54,7 +56,9 @@ class Runner:
         self._turned = any(_is_channels_first(node) for node in graph)
         self._fetches = self._fetched(wanted)
         self._feeds = {spec.key: self._tensor(spec.ref) for spec in graph.inputs}
-        self._session = tf.compat.v1.Session(graph=self._tf_graph, config=_config(optimized, self._turned, threads))
+        self._session: Any = tf.compat.v1.Session(
+            graph=self._tf_graph, config=_config(optimized, self._turned, threads)
+        )
 
     def type_of(self, ref: TensorRef) -> tuple[Shape, str]:
         """The shape and dtype of a tensor, as TensorFlow infers them."""
@@ -78,9 +82,11 @@ class Runner:
         return {key: _typed(np.asarray(value), wanted[key].dtype) for key, value in results.items()}
 
     def close(self) -> None:
-        """Free the session, and let go of the weights."""
+        """Free the session, and let go of the graph and the weights."""
         self._session.close()
-        self._constants = {}
+        self._session = self._tf_graph = None
+        self._fetches, self._feeds, self._constants = {}, {}, {}
+        collect(self._size)
 
     def __enter__(self) -> Runner:
         return self
@@ -160,6 +166,15 @@ def import_graph(graph: Graph, tf_graph: Any) -> None:
                 why=_first_lines(cause),
                 fixes=["Export the model again, with this TensorFlow if possible."],
             ) from cause
+
+
+def collect(nodes: int) -> None:
+    """A tf.Graph is full of reference cycles: one of many ``nodes`` must not wait until Python looks for them."""
+    if nodes >= _MANY_NODES:
+        gc.collect()
+
+
+_MANY_NODES = 4096
 
 
 def type_of(tensor: Any) -> tuple[Shape, str]:

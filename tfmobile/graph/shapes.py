@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
+from typing import Any
 
 from tfmobile.graph.edit import needed
 from tfmobile.graph.large_constants import lifted
 from tfmobile.graph.model import Graph, Node, Shape, ShapeAttr, TensorRef
-from tfmobile.graph.run import check_ops, import_graph, type_of
+from tfmobile.graph.run import check_ops, collect, import_graph, type_of
 
 _LARGE = 4096
 """Constants of this many bytes say nothing about shapes, and are slow to hand to TensorFlow."""
@@ -35,6 +36,13 @@ def infer_types(graph: Graph, wanted: Collection[TensorRef] | None = None) -> di
     tf_graph = tf.Graph()
     small, _ = lifted(graph, _LARGE)
     import_graph(dataclasses.replace(small, nodes=_with_input_shapes(small)), tf_graph)
+    found = _types(tf_graph, wanted)
+    del tf_graph
+    collect(len(graph))
+    return found
+
+
+def _types(tf_graph: Any, wanted: Collection[TensorRef] | None) -> dict[TensorRef, tuple[Shape, str]]:
     if wanted is not None:
         return {ref: type_of(tf_graph.get_tensor_by_name(f"{ref.node}:{ref.index}")) for ref in wanted}
     return {
