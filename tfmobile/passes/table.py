@@ -61,9 +61,18 @@ ALIASES: Mapping[str, str] = {
 
 DEFAULT_PASSES: tuple[str, ...] = (
     "strip-unused",
+    "inline-functions",
     "remove-training-nodes",
     "fold-constants",
+    "remove-dead-branches",
+    "merge-duplicate-nodes",
+    "nchw-to-nhwc",
+    "cancel-transposes",
+    "merge-reshapes",
+    "remove-identity-resizes",
     "fold-batch-norms",
+    "fold-scales",
+    "fold-pads",
 )
 """What ``optimize`` runs, in this order."""
 
