@@ -6,7 +6,7 @@ The two ways meet in a Merge, which gives the input that is alive.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def choose_outputs(editor: GraphEditor, sides: Mapping[str, bool]) -> tuple[list
 
     Each Merge left with one input that can be alive becomes an Identity of it.
     """
-    dead = _spread(editor, {TensorRef(name, 0 if side else 1) for name, side in sides.items()})
+    dead = _spread(editor, [TensorRef(name, 0 if side else 1) for name, side in sides.items()])
     reason = _why_not(editor, dead)
     if reason:
         return [], reason
@@ -61,7 +61,7 @@ def _why_not(editor: GraphEditor, dead: _Dead) -> str:
     return ""
 
 
-def _spread(editor: GraphEditor, tensors: set[TensorRef]) -> _Dead:
+def _spread(editor: GraphEditor, tensors: Sequence[TensorRef]) -> _Dead:
     """All that dies with ``tensors``."""
     dead = _Dead(set(tensors), set(), {})
     waiting = list(tensors)
@@ -71,7 +71,7 @@ def _spread(editor: GraphEditor, tensors: set[TensorRef]) -> _Dead:
             if reader.name in dead.nodes or not _dies(editor, reader, ref, dead):
                 continue
             dead.nodes.add(reader.name)
-            outputs = _outputs(editor, reader.name) - dead.tensors
+            outputs = sorted(_outputs(editor, reader.name) - dead.tensors)
             dead.tensors.update(outputs)
             waiting.extend(outputs)
     return dead

@@ -21,7 +21,7 @@ _FLOAT_RESIZES = frozenset({"ResizeBilinear", "ResizeBicubic", "ResizeArea"})
 
 @dataclass(frozen=True)
 class RemoveIdentityResizes:
-    """Let what reads a node that changes nothing read the node's input:
+    """Take out resizes to the size there is, and other nodes that change nothing; what reads them reads their input.
 
     - ``ResizeBilinear``, ``ResizeNearestNeighbor``, ``ResizeBicubic``, ``ResizeArea`` to the size that the image has.
       Every pixel then falls on itself, with ``align_corners`` or ``half_pixel_centers`` or neither. All but the second
