@@ -67,9 +67,9 @@ class RoundWeights:
     def _rounded(self, value: Array) -> Array:
         exact = value.astype(np.float64)
         low, high = exact.min(), exact.max()
-        # Halves do not overflow where the difference of the largest doubles would.
-        step = 2 * ((high / 2 - low / 2) / (self.num_steps - 1))
-        if step == 0:
+        with np.errstate(over="ignore"):  # the largest doubles are further apart than a double can tell
+            step = (high - low) / (self.num_steps - 1)
+        if step == 0 or not np.isfinite(step):
             return value
         steps = np.rint((exact - low) / step)
         rounded: Array = np.where(steps == self.num_steps - 1, high, low + steps * step).astype(value.dtype)
