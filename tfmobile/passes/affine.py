@@ -122,7 +122,7 @@ def _why_not(editor: GraphEditor, node: Node, data: TensorRef, layout: Layout, f
     if node.inputs[0] != data:
         return "the layer's output is not what it normalizes"
     if not fused:
-        return None
+        return "it counts its channels last, the layer does not" if layout.first else None
     if node.attrs.get("is_training", True):
         return "it normalizes with the statistics of the batch (is_training is true)"
     if is_nchw(node) != layout.first:

@@ -126,7 +126,8 @@ def _chain_at(constants: Constants, readers: dict[str, list[Node]], ref: TensorR
         if node is None or (node.op not in _STEPS | PASS_THROUGH | {"Cast"}):
             return chain, behind
         if node.op in _STEPS:
-            if not any(constants(item) is not None for item in node.inputs if item != ref):
+            others = [item for item in node.inputs if item != ref]
+            if len(others) < len(node.inputs) - 1 or any(constants(item) is None for item in others):
                 return chain, behind
             chain.append(node)
         ref = TensorRef(node.name)

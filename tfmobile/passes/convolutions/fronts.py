@@ -223,7 +223,11 @@ class Fronts:
 
     def _pads(self, front: Front, layer: Node) -> Pads | None:
         weights = constant_weights(self._editor, self._constants, layer)
-        found = None if weights is None else pads_of(layer, weights, self._shapes(front.bottom))
+        if weights is None:
+            return None
+        found = pads_of(layer, weights, None)
+        if found is None:  # the size decides
+            found = pads_of(layer, weights, self._shapes(front.bottom))
         return () if found is not None and not any(map(any, found)) else found
 
     def sink(self, front: Front) -> Sunk | str:

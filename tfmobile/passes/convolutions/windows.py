@@ -92,7 +92,7 @@ def _axis_is_same(size: int | None, before: int, after: int, kernel: int, stride
     same = same_pads(size, kernel, stride, dilation)
     span = (kernel - 1) * dilation + 1
     if size is None:
-        if stride == 1 or span <= 1:
+        if stride == 1 or (before, after, span) == (0, 0, 1):
             return (before, after) == same
         return False if before > (span - 1) // 2 else None  # SAME adds less than the span, the smaller half before
     if same is None or before != same[0]:
