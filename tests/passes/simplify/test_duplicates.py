@@ -75,14 +75,14 @@ def test_chains_of_duplicates_take_one_sweep_and_linear_time() -> None:
         ends = (TensorRef(f"a{length - 1}"), TensorRef(f"b{length - 1}"))
         nodes["y"] = Node("y", "Mul", ends, attrs={"T": DType("float32")})
         graph = Graph(nodes, (), (TensorSpec("y", TensorRef("y"), "float32", None),))
-        start = time.perf_counter()
+        start = time.process_time()
         result = MergeDuplicateNodes().apply(graph)
-        taken = time.perf_counter() - start
+        taken = time.process_time() - start
         assert len(result.graph) == 1 + 7 + length + 1
         return taken
 
     seconds(100)
-    assert seconds(10_000) < 5.0
+    assert seconds(8000) < 12 * min(seconds(1000) for _ in range(3)) + 0.5, "quadratic would be 64 times as long"
 
 
 def test_a_real_model_answers_the_same(shared: Path) -> None:
