@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from tfmobile import registry
 from tfmobile.artifacts import PassResult
+from tfmobile.errors import UnsupportedError, UsageError
 from tfmobile.graph.distance import distance, largest
 from tfmobile.graph.model import Array, Graph
-from tfmobile.passes import PASSES
+from tfmobile.passes import PASSES, make_pass
 
 Answers: TypeAlias = Mapping[str, Array]
 
@@ -22,11 +23,16 @@ ARGUMENTS: Mapping[str, str | Callable[[Graph], str]] = {
     "rename-node": lambda graph: f"old_node_name='{_inner(graph)}', new_node_name='{_free(graph)}'",
     "remove-nodes": "op=Identity",
     "set-device": "device='/cpu:0'",
+    "bake-preprocessing": "mean=0.5, std=0.25",
     "insert-logging": "op=Relu, op=Conv2D, first_n=0",
 }
 """What passes are called with; those not named here are called without arguments."""
 ELSEWHERE = {"freeze-requantization-ranges": "it needs a log of the graph's own ranges"}
 """Passes that cannot be tried on any graph, and why."""
+
+
+DECLINE = frozenset({"bake-preprocessing"})
+"""Passes that say so with an error where what is asked for cannot be done, and do not pass over it."""
 
 
 def _is_there(name: str) -> bool:
@@ -40,6 +46,20 @@ def _is_there(name: str) -> bool:
 TRIED = [name for name in PASSES if name not in ELSEWHERE and _is_there(name)]
 KEEPING = frozenset(name for name in TRIED if registry.load("pass", PASSES, name).keeps_answer)
 """Passes that must not move the answer."""
+
+
+def tried(name: str, graph: Graph) -> PassResult | None:
+    """What the pass makes of ``graph``; None where it left it as it is."""
+    try:
+        result: PassResult = make_pass(sample_call(name, graph)).apply(graph)
+    except (UsageError, UnsupportedError):
+        if name in DECLINE:
+            return None
+        raise
+    if result.graph is graph:
+        assert not result.changed, name
+        return None
+    return result
 
 
 def sample_call(name: str, graph: Graph) -> str:
@@ -57,9 +77,14 @@ def _free(graph: Graph) -> str:
     return next(name for count in range(len(graph) + 1) if (name := f"renamed_{count}") not in graph.nodes)
 
 
-def feed_after(result: PassResult, feed: Answers) -> Answers:
-    """The feed that the rewritten graph takes for ``feed``."""
-    return {key: result.feeds[key].forward(value) if key in result.feeds else value for key, value in feed.items()}
+def feeds_through(results: Sequence[PassResult], feed: Answers) -> tuple[Answers, Answers]:
+    """What the last graph takes for ``feed``, and what that means to the first one (pixels are rounded, say)."""
+    for result in results:
+        feed = {key: result.feeds[key].forward(value) if key in result.feeds else value for key, value in feed.items()}
+    last = feed
+    for result in reversed(results):
+        feed = {key: result.feeds[key].back(value) if key in result.feeds else value for key, value in feed.items()}
+    return last, feed
 
 
 def moved(ours: Answers, theirs: Answers) -> float:
