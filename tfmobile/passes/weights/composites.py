@@ -91,14 +91,16 @@ def _halved(editor: GraphEditor, data: TensorRef, nodes: Sequence[Node]) -> Comp
 
 
 def _l2_normalization(editor: GraphEditor, root: Node) -> Composite | None:
-    """``x · rsqrt(max(Σ x², ε))``."""
+    """``x · rsqrt(max(Σ x², ε))``, where the sum is over one axis that can be the last."""
     largest = editor[root.inputs[0].node]
     total = next((editor[ref.node] for ref in largest.inputs if editor[ref.node].op == "Sum"), None)
     square = None if total is None else editor[total.inputs[0].node]
     tail = editor.only_reader(TensorRef(root.name))
     if total is None or square is None or tail is None or largest.op != "Maximum" or square.op != "Square":
         return None
-    data = square.inputs[0]
+    data, axis = square.inputs[0], source(editor, total.inputs[1]).value
+    if axis is None or axis.size != 1 or not axis.any():
+        return None
     if tail.op != "Mul" or data not in tail.inputs or not _is_chain(editor, [square, total, largest, root, tail]):
         return None
     return _composite("L2Normalization", data, [square, total, largest, root, tail])
