@@ -52,6 +52,11 @@ def make_pass(text: str) -> Any:
     return planned.one
 
 
+def argument_name(item: dataclasses.Field[Any]) -> str:
+    """How a field of a pass is called in a list of passes: ``name_`` is ``name``, which the class itself has."""
+    return item.name.removesuffix("_")
+
+
 def _planned(call: Call) -> Planned:
     name = ALIASES.get(call.name, call.name)
     if name not in PASSES:
@@ -65,7 +70,8 @@ def _planned(call: Call) -> Planned:
 
 def _built(kind: Any, call: Call, given: Sequence[Argument]) -> Pass:
     hints = typing.get_type_hints(kind)
-    fields = {item.name: hints[item.name] for item in dataclasses.fields(kind)}
+    names = {argument_name(item): item.name for item in dataclasses.fields(kind)}
+    fields = {key: hints[name] for key, name in names.items()}
     values: dict[str, Any] = {}
     for argument in given:
         if argument.name not in fields:
@@ -78,9 +84,9 @@ def _built(kind: Any, call: Call, given: Sequence[Argument]) -> Pass:
         else:
             values[argument.name] = _converted(call, argument, hint)
     missing = [
-        item.name
+        argument_name(item)
         for item in dataclasses.fields(kind)
-        if item.name not in values
+        if argument_name(item) not in values
         and item.default is dataclasses.MISSING
         and item.default_factory is dataclasses.MISSING
     ]
@@ -88,7 +94,7 @@ def _built(kind: Any, call: Call, given: Sequence[Argument]) -> Pass:
         example = f"{call.name}({', '.join(f'{name}=…' for name in missing)})"
         raise failure(call.text, call.position, f"{call.name} needs {' and '.join(missing)}.", (f"Write {example}.",))
     try:
-        built: Pass = kind(**{key: tuple(one) if isinstance(one, list) else one for key, one in values.items()})
+        built: Pass = kind(**{names[key]: tuple(one) if isinstance(one, list) else one for key, one in values.items()})
     except ValueError as cause:
         raise failure(call.text, call.position, f"{call.name}: {cause}", ("Correct the argument.",)) from cause
     return built

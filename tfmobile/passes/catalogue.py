@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmobile import registry
+from tfmobile.passes.calls import argument_name
 from tfmobile.passes.table import ALIASES, DEFAULT_PASSES, PASSES
 
 
@@ -52,6 +53,6 @@ def _argument(kind: Any, item: dataclasses.Field[Any]) -> str:
     hint = typing.get_type_hints(kind)[item.name]
     repeats = ", …" if typing.get_origin(hint) is tuple else ""
     if item.default is dataclasses.MISSING or item.default in ((), "", None):
-        return f"{item.name}=…{repeats}"
+        return f"{argument_name(item)}=…{repeats}"
     value = str(item.default).lower() if isinstance(item.default, bool) else item.default
-    return f"{item.name}={value}"
+    return f"{argument_name(item)}={value}"

@@ -27,7 +27,7 @@ def _graph() -> Graph:
 
 def test_a_new_input_is_fed_with_what_the_graph_computed_there() -> None:
     x = np.array([[0.0, 1.0, -2.0], [0.5, 0.5, 0.5]], "float32")
-    result = rewrite(_graph(), "strip_unused_nodes(name_=inner)", [{"x": x}], tolerance=1e-6)
+    result = rewrite(_graph(), "strip_unused_nodes(name=inner)", [{"x": x}], tolerance=1e-6)
     (step,) = result.steps
     assert not step.refused
     assert step.max_rel == 0
@@ -39,9 +39,9 @@ def test_a_new_input_is_fed_with_what_the_graph_computed_there() -> None:
 
 def test_an_open_shape_is_compared_and_another_one_is_told() -> None:
     graph = _graph()
-    (step,) = rewrite(graph, 'strip_unused(name_=x, shape_for_name="?,3")').steps
+    (step,) = rewrite(graph, 'strip_unused(name=x, shape_for_name="?,3")').steps
     assert step.max_rel == 0
-    result = rewrite(graph, 'strip_unused(name_=x, shape_for_name="5,3")')
+    result = rewrite(graph, 'strip_unused(name=x, shape_for_name="5,3")')
     (step,) = result.steps
     assert not step.refused
     assert step.max_rel is None
@@ -51,7 +51,7 @@ def test_an_open_shape_is_compared_and_another_one_is_told() -> None:
 
 
 def test_a_shape_that_the_model_cannot_take_is_refused() -> None:
-    (step,) = rewrite(_graph(), 'strip_unused(name_=x, shape_for_name="7")').steps
+    (step,) = rewrite(_graph(), 'strip_unused(name=x, shape_for_name="7")').steps
     assert step.refused
     assert "does not run" in step.reason
 
@@ -72,11 +72,11 @@ def test_a_type_is_checked_and_an_op_nobody_knows_is_believed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("name_=a, name_=b, type_for_name=float", "one type_for_name for each name: 2, not 1"),
+        ("name=a, name=b, type_for_name=float", "one type_for_name for each name: 2, not 1"),
         ('shape_for_name="1,2"', "one shape_for_name for each name: 0, not 1"),
         ("type=real", "'real' is no type"),
         ('shape="1,x"', "'1,x' is no shape"),
-        ("name_=a, name_=a", "'a' is named twice"),
+        ("name=a, name=a", "'a' is named twice"),
     ],
 )
 def test_wrong_arguments(arguments: str, message: str) -> None:
