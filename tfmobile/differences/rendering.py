@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
 
 _MOST_ROWS, _MOST_OPS = 20, 14
-_WIDE = 110
+_NAMES = ("Node", "Tensor", "In A", "In B")
 _NUMBERS = ("Moved by", "Of scale", "SNR")
 _SENTENCE = "What"
-_OP_WIDTH = 17
+_OP_WIDTH, _SENTENCE_WIDTH, _LEAST_WIDTH = 20, 32, 20
 
 
 def print_diff(diff: ModelDiff, console: Console) -> None:
@@ -41,15 +41,15 @@ def print_diff(diff: ModelDiff, console: Console) -> None:
     if not across:
         _ops(console, structure.ops)
     by_name = ", by name" if across else ""
-    _table(console, f"Only in A{by_name}", ("Node", "Op"), _lone(structure.only_a), 56)
-    _table(console, f"Only in B{by_name}", ("Node", "Op"), _lone(structure.only_b), 56)
+    _table(console, f"Only in A{by_name}", ("Node", "Op"), _lone(structure.only_a))
+    _table(console, f"Only in B{by_name}", ("Node", "Op"), _lone(structure.only_b))
     renamed = [
         (wording.short(node.name), wording.short(node.other), node.op)
         for node in sorted(structure.renamed, key=lambda node: node.op == "Const")
     ]
-    _table(console, "Renamed", ("In A", "In B", "Op"), renamed, 28)
+    _table(console, "Renamed", ("In A", "In B", "Op"), renamed)
     changed = [(wording.short(node.name), node.op, wording.changes(node)) for node in structure.changed]
-    _table(console, "Changed", ("Node", "Op", _SENTENCE), changed, 26)
+    _table(console, "Changed", ("Node", "Op", _SENTENCE), changed)
     if diff.notes:
         _heading(console, "Notes")
     for note in diff.notes:
@@ -68,7 +68,7 @@ def _tensors(console: Console, numbers: Numbers) -> None:
         for gap in numbers.tensors
         if gap.differs
     ]
-    _table(console, "Tensors that differ, in execution order", ("Tensor", "Op", *_NUMBERS), rows, 28)
+    _table(console, "Tensors that differ, in execution order", ("Tensor", "Op", *_NUMBERS), rows)
 
 
 def _lone(nodes: Sequence[NodeFact]) -> list[tuple[str, str]]:
@@ -101,32 +101,40 @@ def _summary(console: Console, rows: Iterable[tuple[str, str]]) -> None:
     console.print(table)
 
 
-def _table(console: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> None:
-    """At most 20 rows; names are cut to ``width`` on a narrow terminal."""
+def _table(console: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """At most 20 rows; names get the room that the other columns leave, and keep their ends."""
     from rich.table import Table
     from rich.text import Text
 
     if not rows:
         return
     _heading(console, f"{title} ({len(rows):,})")
-    wide = console.width >= _WIDE
+    shown = [[_op(head, cell) for head, cell in zip(heads, row, strict=True)] for row in rows[:_MOST_ROWS]]
+    width = _room(console.width, heads, shown)
     table = Table(box=None, padding=(0, 1, 0, 1), header_style="dim")
     for head in heads:
         justify: JustifyMethod = "right" if head in _NUMBERS else "left"
         table.add_column(head, justify=justify, no_wrap=head != _SENTENCE, overflow="fold")
-    for row in rows[:_MOST_ROWS]:
-        table.add_row(*(Text(_cut(head, cell, width, wide)) for head, cell in zip(heads, row, strict=True)))
+    for row in shown:
+        cells = (wording.clip(cell, width) if head in _NAMES else cell for head, cell in zip(heads, row, strict=True))
+        table.add_row(*map(Text, cells))
     console.print(table)
     if len(rows) > _MOST_ROWS:
         _line(console, f"{len(rows) - _MOST_ROWS:,} more with --json.")
 
 
-def _cut(head: str, cell: str, width: int, wide: bool) -> str:
-    if head == _SENTENCE:
-        return cell
-    if head == "Op":
-        return cell if wide or len(cell) <= _OP_WIDTH else cell[: _OP_WIDTH - 1] + "…"
-    return wording.clip(cell, width + 22 * wide)
+def _op(head: str, cell: str) -> str:
+    return cell if head != "Op" or len(cell) <= _OP_WIDTH else cell[: _OP_WIDTH - 1] + "…"
+
+
+def _room(width: int, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """How wide each column of names may be."""
+    names = sum(head in _NAMES for head in heads)
+    taken = 2 * len(heads) + _SENTENCE_WIDTH * (_SENTENCE in heads)
+    for index, head in enumerate(heads):
+        if head not in _NAMES and head != _SENTENCE:
+            taken += max(len(head), *(len(row[index]) for row in rows))
+    return max((width - taken) // names, _LEAST_WIDTH)
 
 
 def _heading(console: Console, text: str) -> None:

@@ -14,6 +14,9 @@ from tfmobile.graph.model import TensorRef
 
 _DEPTH = 3
 """How many strangers may follow each other."""
+_CLOSER_DB = 25.0
+"""So much closer is as good as agreeing, after a layer under another name: no layer takes that much noise away."""
+_NEVER = float("inf")
 
 
 def strangers(
@@ -21,7 +24,8 @@ def strangers(
 ) -> frozenset[TensorRef]:
     """The strangers among ``gaps`` (by B's tensor, in execution order), ``side`` being B.
 
-    That integers agree (``discrete``) is no evidence: the largest of two outputs may be the same by chance.
+    That integers agree (``discrete``) is no evidence: the largest of two outputs may be the same by chance. Of two
+    graphs whose tensors all differ (weights were quantized), those count as agreeing that are very much closer.
     """
     readers: dict[TensorRef, list[TensorRef]] = {}
     for ref in gaps:
@@ -33,11 +37,16 @@ def strangers(
             continue
         after = readers.get(ref, [])
         deepest = max((depth.get(reader, 0) for reader in after), default=0)
-        wrong = any(gaps[reader].differs and reader not in depth for reader in after)
+        closer = _NEVER if across_kinds or gap.snr_db is None else gap.snr_db + _CLOSER_DB
+        wrong = any(_differs(gaps[reader], closer) and reader not in depth for reader in after)
         proven = any(reader not in discrete for reader in after)
         if proven and not wrong and deepest < _DEPTH:
             depth[ref] = deepest + 1
     return frozenset(depth)
+
+
+def _differs(gap: TensorGap, closer: float) -> bool:
+    return gap.differs and (gap.snr_db is None or gap.snr_db < closer)
 
 
 def nearest(side: Side, part: Part, stops: Collection[TensorRef]) -> list[TensorRef]:
