@@ -14,7 +14,7 @@ from tests.passes.freezing import tf1
 from tfmobile.graph.model import Graph
 from tfmobile.passes import rewrite
 
-SETTINGS = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def _left(graph: Graph, call: str) -> Counter[str]:

@@ -15,7 +15,7 @@ from tests.passes.freezing import freeze, tf1
 from tfmobile.graph.model import Graph
 from tfmobile.passes import BAKED_PASSES, rewrite
 
-SETTINGS = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 NORMS = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "Mul", "Rsqrt"}
 RANDOM = np.random.default_rng(0)
 
