@@ -23,7 +23,7 @@ from tfmobile.errors import UsageError
 from tfmobile.graph.model import Array, Graph
 from tfmobile.plan import Plan, make_plan
 from tfmobile.progress import Progress, silent
-from tfmobile.steps import compared, measured, transformed
+from tfmobile.steps import compared, inspected, measured, own_ranges, transformed
 from tfmobile.steps import model as model_steps
 from tfmobile.steps import quantized as quantized_steps
 from tfmobile.steps.baked import bake
@@ -104,16 +104,22 @@ def optimize(
         feeds: Sequence[Mapping[str, Array]] = some_feeds(plan, calibration_path, inputs, VERIFY_SAMPLES)
         feeds_key = {"samples": data_key(plan, calibration_path), "count": VERIFY_SAMPLES}
 
-        prepared = model_steps.prepare(context, source, loaded, feeds, feeds_key)
         calibration, ranges_key = None, None
-        if recipe_.needs_calibration:
-            calibration, calibrated = quantized_steps.calibrate(
-                context, recipe_, prepared.floating, inputs, prepared.key
+        ranged = (source, loaded) if own_ranges.brings_ranges(source) else None
+        if ranged is not None:
+            source, loaded = own_ranges.float_twin(context, source, loaded, recipe_)
+        prepared = model_steps.prepare(context, source, loaded, feeds, feeds_key)
+        if ranged is not None and own_ranges.uses_ranges(recipe_):
+            content, made = own_ranges.quantize(context, *ranged, feeds, feeds_key, recipe_)
+        else:
+            if recipe_.needs_calibration:
+                calibration, calibrated = quantized_steps.calibrate(
+                    context, recipe_, prepared.floating, inputs, prepared.key
+                )
+                ranges_key = calibrated.key
+            content, made = quantized_steps.quantize(
+                context, recipe_, prepared.floating, calibration, plan.optimize.io, [prepared.key, ranges_key]
             )
-            ranges_key = calibrated.key
-        content, made = quantized_steps.quantize(
-            context, recipe_, prepared.floating, calibration, plan.optimize.io, [prepared.key, ranges_key]
-        )
         description = f"{source.summary}; recipe {recipe_.name}, made by tfmobile"
         content, finished = quantized_steps.add_metadata(
             context, content, Path(source.path).stem, description, made.key
@@ -162,6 +168,8 @@ def _not_evaluated(wanted: bool) -> str:
 def inspect(
     model: str | Path,
     *,
+    draw: str | None = None,
+    structure: bool = False,
     format: str | None = None,
     signature: str | None = None,
     tags: Sequence[str] = (),
@@ -171,14 +179,12 @@ def inspect(
     graph: str | None = None,
     trust: bool = False,
 ) -> GraphInspection | TFLiteInspection:
-    """What is in a model: operators, parameters, MACs, size by layer. A .tflite needs no TensorFlow."""
-    from tfmobile.inspection import inspect_graph, inspect_tflite
+    """What is in a model: operators, parameters, MACs, size by layer. A .tflite needs no TensorFlow.
 
+    ``draw`` names an .svg or .html file to draw the graph to; ``structure`` lists every node or operator too.
+    """
     plan = make_plan(None, locals(), discover=False)
-    source = _load(plan, trust)
-    if source.tflite is not None:
-        return inspect_tflite(source.tflite, source.path)
-    return inspect_graph(source)
+    return inspected.inspect(plan, trust=trust, structure=structure, draw=draw)
 
 
 def diff(

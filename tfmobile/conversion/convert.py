@@ -14,9 +14,10 @@ from tfmobile.graph.model import Graph, ShapeAttr, TensorRef
 from tfmobile.runtime import flatbuffer
 
 
-def convert(graph: Graph) -> bytes:
+def convert(graph: Graph, *, own_ranges: str = "") -> bytes:
     """The graph as a float32 .tflite with one signature, ``serving_default``, of the graph's input and output keys.
 
+    ``own_ranges``, a type for inputs and outputs: the graph's FakeQuant nodes are made into integer arithmetic.
     Deterministic: the same graph gives the same bytes. Raises UnsupportedError naming the ops and nodes that TFLite
     cannot compute, and ToolError without TensorFlow.
     """
@@ -25,7 +26,8 @@ def convert(graph: Graph) -> bytes:
     outputs = list(dict.fromkeys(spec.ref for spec in graph.outputs))
     try:
         with silenced():
-            content = _convert(tf, to_graph_def(_with_shapes(graph)), [spec.ref for spec in graph.inputs], outputs)
+            graph_def = to_graph_def(_with_shapes(graph))
+            content = _convert(tf, graph_def, [spec.ref for spec in graph.inputs], outputs, own_ranges)
     except Exception as cause:
         # The importer and MLIR raise ValueError, KeyError, ConverterError, and others from C++.
         raise explain(graph, cause) from cause
@@ -43,14 +45,21 @@ def _with_shapes(graph: Graph) -> Graph:
     return dataclasses.replace(graph, nodes=nodes)
 
 
-def _convert(tf: Any, graph_def: Any, inputs: Sequence[TensorRef], outputs: Sequence[TensorRef]) -> bytes:
+def _convert(
+    tf: Any, graph_def: Any, inputs: Sequence[TensorRef], outputs: Sequence[TensorRef], own_ranges: str
+) -> bytes:
     wrapped = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph_def, name=""), [])
     get = wrapped.graph.get_tensor_by_name
     function = wrapped.prune(
         [get(f"{ref.node}:{ref.index}") for ref in inputs], [get(f"{ref.node}:{ref.index}") for ref in outputs]
     )
     # Not from_saved_model or from_keras_model: they trace again, and are slower by seconds.
-    return bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    if own_ranges:
+        # Without it, FakeQuant becomes pairs of QUANTIZE and DEQUANTIZE around float arithmetic.
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(own_ranges)
+    return bytes(converter.convert())
 
 
 def _with_signature(content: bytes, graph: Graph, outputs: Sequence[TensorRef]) -> bytes:
