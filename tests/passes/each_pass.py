@@ -35,15 +35,7 @@ DECLINE = frozenset({"bake-preprocessing"})
 """Passes that say so with an error where what is asked for cannot be done, and do not pass over it."""
 
 
-def _is_there(name: str) -> bool:
-    try:
-        registry.load("pass", PASSES, name)
-    except ModuleNotFoundError:
-        return False
-    return True
-
-
-TRIED = [name for name in PASSES if name not in ELSEWHERE and _is_there(name)]
+TRIED = [name for name in PASSES if name not in ELSEWHERE]
 KEEPING = frozenset(name for name in TRIED if registry.load("pass", PASSES, name).keeps_answer)
 """Passes that must not move the answer."""
 

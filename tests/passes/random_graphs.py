@@ -338,7 +338,7 @@ def nothing(draft: Draft, data: Value) -> None:
 
 
 FRONTS: tuple[Step, ...] = (nothing, pad, transpose, affine, activation, resize, nothing)
-LAYERS: tuple[Step, ...] = (conv, depthwise_conv, conv, padded_conv, atrous_conv, depthwise_conv, nothing)
+LAYERS: tuple[Step, ...] = (conv, depthwise_conv, padded_conv, conv, atrous_conv, depthwise_conv, padded_conv, nothing)
 TAILS: tuple[Step, ...] = (fused_norm, bias, affine, decomposed_norm, copy, activation, affine, fused_norm)
 ENDS: tuple[Step, ...] = (nothing, activation, join, concat, pool, transpose, reshape_and_back, twice, mean, nothing)
 
