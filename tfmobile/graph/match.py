@@ -95,6 +95,33 @@ class Constants:
 
     def __call__(self, ref: TensorRef) -> Array | None:
         """The value of ``ref``, or None when it depends on an input or on an op not known here."""
+        if ref not in self._known and self._read(ref):
+            self._visit(ref)
+        return self._evaluated(ref)
+
+    def _visit(self, start: TensorRef) -> None:
+        """Evaluate what ``start`` is computed from, deepest first, without recursion: chains can be very long."""
+        waiting, entered = [start], set[TensorRef]()
+        while waiting:
+            ref = waiting.pop()
+            if ref in self._known:
+                continue
+            if ref in entered:
+                if ref != start:
+                    self._evaluated(ref)
+                continue
+            entered.add(ref)
+            waiting.append(ref)
+            waiting.extend(item for item in self._read(ref) if item not in entered and self._read(item))
+
+    def _read(self, ref: TensorRef) -> tuple[TensorRef, ...]:
+        """What the value of ``ref`` is computed from, when it can be computed."""
+        node = self._nodes[ref.node]
+        if node.op in _ELEMENTWISE:
+            return node.inputs
+        return node.inputs[:1] if node.op in PASS_THROUGH or node.op in ("Cast", "Reshape", "Squeeze") else ()
+
+    def _evaluated(self, ref: TensorRef) -> Array | None:
         if ref in self._known:
             return self._known[ref]
         self._known[ref] = None  # ends a cycle
