@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
@@ -41,14 +42,14 @@ def diff_models(
     Both run on ``samples`` random samples, or on what ``feeds`` makes of ``data``, its name. Raises DataError when
     those do not fit, ModelError when a .tflite is damaged; a model that does not run is told in ``numbers.reason``.
     """
-    one, two = _side(a), _side(b)
-    ends = pair_ends((one.inputs, one.outputs), (two.inputs, two.outputs))
-    found = _matched(one, two, ends)
-    changes = structure(one, two, found) if one.kind == two.kind else across_kinds(one, two, found)
-    given: Feeds = ()
-    if not ends.problem:
-        given = random_feeds(ends, samples) if feeds is None else feeds(input_facts(ends))
-    compared = _compared(Comparer(one, two, ends, given, tolerance, progress), found, random=feeds is None)
+    with contextlib.closing(_side(a)) as one, contextlib.closing(_side(b)) as two:
+        ends = pair_ends((one.inputs, one.outputs), (two.inputs, two.outputs))
+        found = _matched(one, two, ends)
+        changes = structure(one, two, found) if one.kind == two.kind else across_kinds(one, two, found)
+        given: Feeds = ()
+        if not ends.problem:
+            given = random_feeds(ends, samples) if feeds is None else feeds(input_facts(ends))
+        compared = _compared(Comparer(one, two, ends, given, tolerance, progress), found, random=feeds is None)
     gaps = _in_order(two, compared)
     odd = strangers(two, gaps, compared.discrete, across_kinds=one.kind != two.kind) - compared.outputs.keys()
     gaps = {ref: gap for ref, gap in gaps.items() if ref not in odd}

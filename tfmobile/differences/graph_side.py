@@ -12,7 +12,6 @@ from tfmobile.graph.edit import in_order, needed
 from tfmobile.graph.functions import function_names
 from tfmobile.graph.model import Array, Graph, Node, Shape, TensorRef, TensorSpec
 from tfmobile.graph.run import Runner
-from tfmobile.graph.shapes import infer_types
 from tfmobile.graph.text import attr_text
 from tfmobile.graph.text_parser import np_dtype
 
@@ -31,6 +30,7 @@ class GraphSide:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._runner: Runner | None = None
         order = in_order(graph)
         self.parts: Mapping[str, Part] = {node.name: _part(node) for node in order}
         self.inputs = tuple(map(_end, graph.inputs))
@@ -49,27 +49,38 @@ class GraphSide:
 
     def tensors(self) -> list[Tensor]:
         graph = self._graph
-        ends = [spec.ref for spec in graph.outputs]
-        types, hidden, run = infer_types(_pruned(graph, ends)), inside(graph), _run_for_outputs(graph)
-        fed = {spec.ref.node for spec in graph.inputs}
+        hidden, run = inside(graph), _run_for_outputs(graph)
+        left_out = self._constant | {spec.ref.node for spec in graph.inputs}
         read = {spec.ref for spec in graph.outputs}
         read.update(ref for name in run for ref in graph.nodes[name].inputs)
         by_node: dict[str, list[TensorRef]] = {}
-        for ref in sorted(read & types.keys()):
+        for ref in sorted(read):
             by_node.setdefault(ref.node, []).append(ref)
-        return [
-            Tensor(ref, str(ref), _bytes(*types[ref]), name in hidden, not types[ref][1].startswith(_REAL))
-            for name in self.parts
-            if name in run and name not in self._constant and name not in fed
-            for ref in by_node.get(name, ())
-            if types[ref][1] in _NUMBERS
-        ]
+        found = []
+        for name in self.parts:
+            for ref in by_node.get(name, ()) if name in run and name not in left_out else ():
+                shape, dtype = self._running().type_of(ref)
+                if dtype in _NUMBERS:
+                    size = _bytes(shape, dtype)
+                    found.append(Tensor(ref, str(ref), size, name in hidden, not dtype.startswith(_REAL)))
+        return found
 
     def values(self, refs: Sequence[TensorRef], feeds: Feeds) -> Iterator[Mapping[TensorRef, Array]]:
-        with Runner(_pruned(self._graph, refs), refs) as runner:
-            for feed in feeds:
-                found = runner.run(feed)
-                yield {ref: found[str(ref)] for ref in refs}
+        for feed in feeds:
+            found = self._running().run(feed, refs)
+            yield {ref: found[str(ref)] for ref in refs}
+
+    def close(self) -> None:
+        if self._runner is not None:
+            self._runner.close()
+            self._runner = None
+
+    def _running(self) -> Runner:
+        """One session for all that is asked for."""
+        if self._runner is None:
+            ends = [spec.ref for spec in self._graph.outputs]
+            self._runner = Runner(_pruned(self._graph, ends), ends)
+        return self._runner
 
 
 def _part(node: Node) -> Part:

@@ -121,9 +121,13 @@ class Side(Protocol):
         ...
 
     def tensors(self) -> list[Tensor]:
-        """Every computed tensor of numbers, in execution order; raises the errors of the graph's inference."""
+        """Every computed tensor of numbers, in execution order; raises the errors of opening the graph."""
         ...
 
     def values(self, refs: Sequence[TensorRef], feeds: Feeds) -> Iterator[Mapping[TensorRef, Array]]:
         """The values of ``refs`` for each of ``feeds`` (by input key), as real ones; raises TfmobileError."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what runs it."""
         ...

@@ -69,6 +69,9 @@ class TFLiteSide:
         for arrays in answer.arrays:
             yield {ref: arrays[str(index)] for ref, index in indices.items()}
 
+    def close(self) -> None:
+        """Nothing is kept open: every child has ended."""
+
     def _read(self, inputs: Sequence[TensorFact], outputs: Sequence[TensorFact]) -> None:
         main = self._main
         ends = [int(index) for index in flatbuffer.sequence(main.inputs)]
