@@ -29,10 +29,10 @@ class CancelTransposes:
     To let them meet, the nodes between them work in the other order of axes: element-wise ops, with their constants
     (also sums of several branches), Concat, Split, Pad, MirrorPad, Tile, Slice, StridedSlice, GatherV2, Cumsum,
     reductions, ArgMax, Squeeze, ExpandDims, Softmax while its axis stays the last, SpaceToBatchND and its inverse, a
-    Reshape that keeps the axes that it joins or splits together; and layers that are channels first (NCHW), which
-    become channels last, never the other way. A Transpose of a constant is computed. One that only moves axes of size 1
-    becomes a Reshape, and a Reshape that does no more than that counts as a Transpose. A Reshape that reads a Transpose
-    of that kind reads what is before it.
+    Reshape that keeps the axes that it joins or splits together; a BiasAdd of constants, which becomes a sum; and
+    layers that are channels first (NCHW), which become channels last, never the other way. A Transpose of a constant is
+    computed. One that only moves axes of size 1 becomes a Reshape, and a Reshape that does no more than that counts as
+    a Transpose. A Reshape reads what is before such a Transpose.
 
     Which nodes change is chosen so that there are as few Transposes as can be (a minimum cut), and nothing is done
     unless there are fewer than before. Several orders are tried one after the other, the most frequent first.
@@ -60,6 +60,8 @@ class CancelTransposes:
                 break
             changed.append(_sentence(graph, *found))
             graph = found[0]
+            if not _count(graph):
+                break
         return PassResult(graph, tuple(changed), tuple(_left(graph, tensors)))
 
 
@@ -73,9 +75,10 @@ def _round(graph: Graph, tensors: Tensors) -> tuple[Graph, int] | None:
     before = sum(tensors.by_name[ref.node].op == "Transpose" for ref in tensors.aliases)
     stay: Sides = {name: found.natural for name, found in flood.movable.items()}
     sides = Solver(choice, moving_costs=1).best() if flood.movable else stay
-    sides = min((sides, stay), key=lambda item: choice.count(item)[0])
-    if choice.count(sides)[0] >= before:
-        return None
+    if sides == stay or choice.count(sides)[0] >= before:
+        sides = stay
+        if choice.count(stay)[0] >= before:
+            return None
     move = Move(graph, choice, sides, "turned")
     return move.run(), len(move.moved)
 
@@ -88,14 +91,14 @@ def _starts(tensors: Tensors) -> list[tuple[TensorRef, Perm]]:
 
 
 def _sentence(before: Graph, after: Graph, moved: int) -> str:
-    gone = _count(before, "Transpose") - _count(after, "Transpose")
+    gone = _count(before) - _count(after)
     nodes = f"; {moved} {'node' if moved == 1 else 'nodes'} between them changed their order of axes" if moved else ""
     what = "Transpose" if gone == 1 else "Transposes"
-    return f"Removed {gone} of {_count(before, 'Transpose')} {what}{nodes}."
+    return f"Removed {gone} of {_count(before)} {what}{nodes}."
 
 
-def _count(graph: Graph, op: str) -> int:
-    return sum(node.op == op for node in graph)
+def _count(graph: Graph) -> int:
+    return sum(node.op == "Transpose" for node in graph)
 
 
 def _left(graph: Graph, tensors: Tensors) -> Iterator[str]:

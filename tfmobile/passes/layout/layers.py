@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from tfmobile.graph.match import attr_text
 from tfmobile.graph.model import Attr, Node
 from tfmobile.passes.layout.permutations import Perm, channels_last
@@ -69,6 +71,22 @@ def layer(facts: Facts, node: Node, perm: Perm) -> Turn | None:
         return None
     picks = {position: perm for position in known.listed if facts.shape(node.inputs[position]) == (rank,)}
     return Turn({known.data: perm}, {0: perm}, picks=picks, attrs=attrs)
+
+
+def bias_add(facts: Facts, node: Node, perm: Perm) -> Turn | None:
+    """A bias on the last axis: where that goes elsewhere, a sum. Else as other layers."""
+    if format_of(node):
+        return layer(facts, node, perm)
+    last = len(perm) - 1
+    if facts.rank(node.inputs[0]) != len(perm):
+        return None
+    if perm[last] == last:
+        return Turn({0: perm}, {0: perm})
+    bias = facts.value(node.inputs[1])
+    if bias is None:
+        return None
+    full = bias.reshape((1,) * last + bias.shape).transpose(perm)
+    return Turn({0: perm}, {0: perm}, {1: np.ascontiguousarray(full)}, op="AddV2")
 
 
 def why_not(facts: Facts, node: Node) -> str:

@@ -63,17 +63,16 @@ class Move:
     def _move(self, found: Movable) -> None:
         node, turn = found.node, found.turn
         inputs = tuple(self._turned_input(found, position, ref) for position, ref in enumerate(node.inputs))
-        attrs = {**node.attrs, **turn.attrs}
+        op = turn.op or node.op
+        attrs = {"T": node.attrs["T"]} if turn.op else {**node.attrs, **turn.attrs}
         if node.name in self._tensors.inputs:
             shape = permuted(self._facts.shape(TensorRef(node.name)), turn.outputs[0])
             self._editor.update(node.name, attrs={**attrs, "shape": ShapeAttr(shape)})
             return
         if all(self._made(TensorRef(node.name, index)) == identity(len(perm)) for index, perm in turn.outputs.items()):
-            self._editor.update(node.name, inputs=inputs, attrs=attrs)  # the values are those of before
+            self._editor.update(node.name, op=op, inputs=inputs, attrs=attrs)  # the values are those of before
             return
-        twin = Node(
-            self._editor.fresh(f"{node.name}/{self._suffix}"), node.op, inputs, node.controls, attrs, node.device
-        )
+        twin = Node(self._editor.fresh(f"{node.name}/{self._suffix}"), op, inputs, node.controls, attrs, node.device)
         self._editor.add(twin, beside=node.name)
         self._editor.redirect_controls(node.name, [twin.name])
         self._twins[node.name] = twin.name
@@ -190,11 +189,11 @@ class Move:
         shape = permuted(self._facts.shape(root), perm)
         if self._choice.cost(root, made, Want(perm)) < TRANSPOSE:
             sizes = np.array([-1 if size is None else size for size in shape or ()], np.int32)
-            to = self._constant(TensorRef(f"{name}/shape"), sizes, reader)
+            to = self._own(f"{name}/shape", sizes, reader)
             attrs = {"T": kind, "Tshape": DType("int32")}
             node = Node(name, "Reshape", (source, to), (), attrs, device)
         else:
-            to = self._constant(TensorRef(f"{name}/perm"), np.array(step, np.int32), reader)
+            to = self._own(f"{name}/perm", np.array(step, np.int32), reader)
             node = Node(name, "Transpose", (source, to), (), {"T": kind, "Tperm": DType("int32")}, device)
         self._know(TensorRef(name), shape, kind.name)
         return self._add_or_replace(node, reader, stays=made == identity(len(made)))
@@ -218,17 +217,22 @@ class Move:
         if root.node in self._twins and root.index == 0 and perm == identity(len(perm)):
             return root.node
         index = f"/{root.index}" if root.index else ""
-        suffix = self._suffix if perm != identity(len(perm)) else "nchw"
+        suffix = "nchw" if perm == identity(len(perm)) else self._suffix
+        if root.node in self._twins:
+            suffix = "transposed"
         return self._editor.fresh(f"{root.node}{index}/{suffix}")
 
-    def _constant(self, like: TensorRef, value: Array, beside: str) -> TensorRef:
-        """A constant, once for each that it stands for."""
-        key = (like, str((value.dtype, value.shape)), value.tobytes())
+    def _constant(self, stands_for: TensorRef, value: Array, beside: str) -> TensorRef:
+        """A constant in the place of another, once for all that read it so."""
+        key = (stands_for, str((value.dtype, value.shape)), value.tobytes())
         if key not in self._constants:
-            name = like.node if like.node.endswith(("/perm", "/shape")) else f"{like.node}/{self._suffix}"
-            self._constants[key] = self._editor.add_constant(name, value, beside=beside)
-            self._know(self._constants[key], value.shape, value.dtype.name)
+            self._constants[key] = self._own(f"{stands_for.node}/{self._suffix}", value, beside)
         return self._constants[key]
+
+    def _own(self, name: str, value: Array, beside: str) -> TensorRef:
+        ref = self._editor.add_constant(name, value, beside=beside)
+        self._know(ref, value.shape, value.dtype.name)
+        return ref
 
     def _picked(self, ref: TensorRef, rows: Perm, node: Node) -> TensorRef:
         """The rows of ``ref`` in another order."""
@@ -244,8 +248,8 @@ class Move:
         return TensorRef(name)
 
     def _gather(self, name: str, ref: TensorRef, rows: Perm, kind: str, beside: str, controls: tuple[str, ...]) -> Node:
-        indices = self._constant(TensorRef(f"{name}/perm"), np.array(rows, np.int32), beside)
-        axis = self._constant(TensorRef(f"{name}/axis"), np.array(0, np.int32), beside)
+        indices = self._own(f"{name}/perm", np.array(rows, np.int32), beside)
+        axis = self._own(f"{name}/axis", np.array(0, np.int32), beside)
         kinds = {"Tparams": DType(kind), "Tindices": DType("int32"), "Taxis": DType("int32"), "batch_dims": 0}
         return Node(name, "GatherV2", (ref, indices, axis), controls, kinds, self._editor[beside].device)
 

@@ -110,20 +110,26 @@ def _start(flood: Flood, tensors: Tensors) -> Iterator[str]:
 def _why_not(node: Node, tensors: Tensors) -> str:
     if node.name in tensors.shadowed:
         return "it lies behind TF1 control flow"
+    if node.name in tensors.inputs:
+        return "it is a model input"
     if tensors.fixed(node):
-        return "it is a model input, or its second output is a model output"
+        return "an output of it that is not the first is a model output"
     return why_not(tensors.facts, node)
 
 
 def _turned_sentence(before: Graph, after: Graph, turned: list[Node], anchors: list[str]) -> str:
     known = frozenset(anchors)
     kinds = Counter(node.op for node in turned if node.name in known)
-    layers = ", ".join(f"{count} {op}" for op, count in kinds.most_common())
+    parts = [f"{count} {op}" for op, count in kinds.most_common()]
     others = len(turned) - kinds.total()
-    between = f" and {others} {'node' if others == 1 else 'nodes'} around them" if others else ""
-    left = _count(after)
-    now = f"{left} Transpose" if left == 1 else f"{left or 'no'} Transposes"
-    return f"Turned {layers}{between} to channels last; {now} now, {_count(before)} before."
+    if others:
+        parts.append(f"{others} {'node' if others == 1 else 'nodes'} around them")
+    what = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+    return f"Turned {what} to channels last; {_transposes(_count(after))} now, {_count(before) or 'none'} before."
+
+
+def _transposes(count: int) -> str:
+    return f"{count} Transpose" if count == 1 else f"{count or 'no'} Transposes"
 
 
 def _count(graph: Graph) -> int:
@@ -161,4 +167,6 @@ def _remaining(graph: Graph, inserted: Mapping[str, str], tensors: Tensors) -> I
             continue
         source = graph.nodes[node.inputs[0].node]
         readers = " and ".join(f"'{reader.name}' ({reader.op})" for reader in consumers[name][:3])
-        yield f"Put the Transpose '{name}' between '{source.name}' ({source.op}) and {readers}, which needs the order of before."
+        flat = all(reader.op == "Reshape" for reader in consumers[name])
+        why = ", which takes the values channels first" if flat else ""
+        yield f"Put the Transpose '{name}' between '{source.name}' ({source.op}) and {readers}{why}."

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import functools
+from collections.abc import Collection
 from typing import TypeAlias
 
 from tfmobile.graph.model import Shape
 
 Perm: TypeAlias = tuple[int, ...]
+Sizes: TypeAlias = "tuple[int | None, ...]"
+_cached = functools.lru_cache(maxsize=4096)
+"""A graph has few orders of axes and few shapes, and asks for them often."""
 
 
 def identity(rank: int) -> Perm:
@@ -20,23 +24,27 @@ def channels_last(rank: int) -> Perm:
     return (0, *range(2, rank), 1)
 
 
+@_cached
 def compose(first: Perm, then: Perm) -> Perm:
     """Both, one after the other."""
     return tuple(first[axis] for axis in then)
 
 
+@_cached
 def inverse(perm: Perm) -> Perm:
     """What undoes it."""
     return tuple(sorted(range(len(perm)), key=perm.__getitem__))
 
 
-def settled(perm: Perm, shape: Sequence[int | None]) -> Perm:
+@_cached
+def settled(perm: Perm, shape: Sizes) -> Perm:
     """``perm`` with axes of size 1 in ascending order: for tensors of this shape the same, and comparable."""
     ones = iter([axis for axis in range(len(perm)) if shape[axis] == 1])
     return tuple(next(ones) if shape[axis] == 1 else axis for axis in perm)
 
 
-def memory_order(perm: Perm, shape: Sequence[int | None]) -> Perm:
+@_cached
+def memory_order(perm: Perm, shape: Sizes) -> Perm:
     """The axes larger than 1, in order: where two orders agree in it, a Reshape does what a Transpose would."""
     return tuple(axis for axis in perm if shape[axis] != 1)
 

@@ -27,6 +27,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("SpaceToBatchND", "BatchToSpaceND"), _both(axes.blocks)),
     **dict.fromkeys(_REDUCTIONS, Rule(ranks.reduction, ranks.reduction_kept)),
     **dict.fromkeys(("ArgMax", "ArgMin"), Rule(ranks.best_index, None)),
+    "BiasAdd": _both(layers.bias_add),
     "Concat": _both(axes.concat),
     "ConcatV2": _both(axes.concat_v2),
     "Split": _both(axes.split),

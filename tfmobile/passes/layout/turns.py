@@ -20,7 +20,8 @@ class Turn:
     """A node in another order: what is not named stays as it is.
 
     ``inputs`` and ``outputs``: the order of axes, from what the node has now. ``constants`` stand for other inputs.
-    ``picks``: inputs of which the rows are taken in this order (sizes or paddings that are computed).
+    ``picks``: inputs of which the rows are taken in this order (sizes or paddings that are computed). ``op``, where the
+    op cannot do it, names one that can, which has no attribute but ``T``.
     """
 
     inputs: Mapping[int, Perm]
@@ -28,6 +29,7 @@ class Turn:
     constants: Mapping[int, Array] = field(default_factory=dict)
     picks: Mapping[int, Perm] = field(default_factory=dict)
     attrs: Mapping[str, Attr] = field(default_factory=dict)
+    op: str = ""
 
 
 class Facts:
