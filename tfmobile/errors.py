@@ -48,6 +48,12 @@ class PlanError(UsageError):
     code = "plan"
 
 
+class PassSyntaxError(UsageError):
+    """A list of passes cannot be read, or an argument is wrong; the reason points at the column."""
+
+    code = "pass-syntax"
+
+
 class ModelError(TfmobileError):
     """The model cannot be read: missing, empty, truncated, of another format, or with no usable signature."""
 

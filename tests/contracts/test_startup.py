@@ -79,7 +79,7 @@ def test_help_costs_at_most_three_times_the_modules_of_click(tmp_path: Path) -> 
     assert len(helped) <= ALLOWED_RATIO * len(click)
 
 
-@pytest.mark.parametrize("command", ["optimize", "inspect", "freeze", "evaluate", "benchmark"])
+@pytest.mark.parametrize("command", ["optimize", "inspect", "transform", "diff", "freeze", "evaluate"])
 def test_the_help_of_a_command_imports_nothing_heavy(tmp_path: Path, command: str) -> None:
     helped = start(tmp_path, RUN, command, "--help")
     assert "--json" in helped.output

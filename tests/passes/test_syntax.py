@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmobile.errors import UnknownNameError
+from tfmobile.errors import PassSyntaxError, UnknownNameError
 from tfmobile.passes import make_pass, plan_passes
-from tfmobile.passes.syntax import Argument, Call, PassSyntaxError, parse_calls
+from tfmobile.passes.syntax import Argument, Call, parse_calls
 
 README_EXAMPLE = """\\
   strip_unused_nodes(type=float, shape="1,299,299,3") \\

@@ -11,18 +11,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tfmobile.errors import UsageError
+from tfmobile.errors import PassSyntaxError
 
 _SPACE = re.compile(r"(?:\s|,|\\(?=\s|$)|#[^\n]*)*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _WORD = re.compile(r"[A-Za-z0-9_./:+-]+")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
-
-
-class PassSyntaxError(UsageError):
-    """A list of passes cannot be read; the reason points at the column."""
-
-    code = "pass-syntax"
 
 
 @dataclass(frozen=True)

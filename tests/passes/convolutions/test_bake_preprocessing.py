@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfmobile.errors import UnsupportedError, UsageError
+from tfmobile.errors import PassSyntaxError, UnsupportedError, UsageError
 from tfmobile.graph.model import Graph
 from tfmobile.graph.text_parser import parse_graph
 from tfmobile.passes import make_pass
-from tfmobile.passes.syntax import PassSyntaxError
 
 TWO = """
 input a: float32[1,4] = a

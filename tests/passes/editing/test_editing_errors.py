@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tfmobile.errors import UsageError
+from tfmobile.errors import PassSyntaxError, UsageError
 from tfmobile.graph.model import Graph
 from tfmobile.graph.text_parser import parse_graph
 from tfmobile.passes import make_pass, plan_passes, rewrite
-from tfmobile.passes.syntax import PassSyntaxError
 
 
 def _graph() -> Graph:

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from tests.passes.freezing import tf1
-from tfmobile.errors import ModelError
+from tfmobile.errors import ModelError, PassSyntaxError
 from tfmobile.graph.model import DType, Graph, ShapeAttr
 from tfmobile.passes import rewrite
 from tfmobile.passes.strip_unused import StripUnused
-from tfmobile.passes.syntax import PassSyntaxError
 
 
 def _graph() -> Graph:
