@@ -55,7 +55,7 @@ def layer(facts: Facts, node: Node, perm: Perm) -> Turn | None:
     """A layer that is channels first, turned to channels last."""
     known = LAYERS[node.op]
     rank = len(perm)
-    if format_of(node) not in FORMATS or rank not in (4, 5) or perm != channels_last(rank):
+    if format_of(node) not in FORMATS or rank not in (3, 4, 5) or perm != channels_last(rank):
         return None
     if facts.rank(node.inputs[known.data]) != rank:
         return None

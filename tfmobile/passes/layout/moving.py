@@ -76,9 +76,15 @@ class Move:
         self._editor.add(twin, beside=node.name)
         self._editor.redirect_controls(node.name, [twin.name])
         self._twins[node.name] = twin.name
-        for index, perm in turn.outputs.items():
-            old = TensorRef(node.name, index)
-            self._know(TensorRef(twin.name, index), permuted(self._facts.shape(old), perm), self._facts.dtype(old))
+        self._know_twin(found, twin.name)
+
+    def _know_twin(self, found: Movable, name: str) -> None:
+        index = 0
+        while (old := TensorRef(found.node.name, index)) in self._facts.types:
+            shape = self._facts.shape(old)
+            perm = found.turn.outputs.get(index)
+            self._know(TensorRef(name, index), shape if perm is None else permuted(shape, perm), self._facts.dtype(old))
+            index += 1
 
     def _turned_input(self, found: Movable, position: int, ref: TensorRef) -> TensorRef:
         node, turn = found.node, found.turn
@@ -184,6 +190,7 @@ class Move:
         step = compose(inverse(made), perm)
         if value is not None and self._tensors.is_free(root):
             turned = np.ascontiguousarray(value.transpose(step))
+            self._know(TensorRef(name), turned.shape, self._facts.dtype(root))
             return self._add_or_replace(constant(name, turned), reader, stays=False)
         kind = DType(self._facts.dtype(root))
         shape = permuted(self._facts.shape(root), perm)
