@@ -237,7 +237,7 @@ def key_table(kind: Any, skip: Iterable[str] = (), *, underscores: bool = False)
     hints = typing.get_type_hints(kind)
     rows = [
         [
-            f"`{field.name if underscores else field.name.replace('_', '-')}`",
+            f"`{field.name.removesuffix('_') if underscores else field.name.replace('_', '-')}`",
             spelled_type(hints[field.name]),
             default(field),
         ]
