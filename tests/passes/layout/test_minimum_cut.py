@@ -5,6 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.passes.freezing import tf1
+from tests.passes.layout.channels_first import first, mobile
+from tfmobile.passes import rewrite
+from tfmobile.passes.layout import minimum_cut
 from tfmobile.passes.layout.minimum_cut import INFINITE, MinimumCut
 
 
@@ -41,3 +45,10 @@ def test_what_must_be_is_never_cut() -> None:
     cut.edge(one, two, INFINITE)
     cut.edge(two, MinimumCut.SINK, 3)
     assert cut.side_a() == {MinimumCut.SOURCE, one, two}
+
+
+def test_a_search_that_takes_too_long_is_given_up_and_all_layers_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minimum_cut, "_PHASES", 0)
+    rewritten = rewrite(tf1(mobile, [1, 3, 16, 16]), "nchw-to-nhwc cancel-transposes", tolerance=1e-5)
+    assert not [step.reason for step in rewritten.steps if step.refused]
+    assert not first(rewritten.graph)

@@ -62,6 +62,8 @@ class CancelTransposes:
             graph = found[0]
             if not _count(graph):
                 break
+        else:
+            tensors = Tensors(graph, Facts(graph.nodes, types))
         return PassResult(graph, tuple(changed), tuple(_left(graph, tensors)))
 
 
