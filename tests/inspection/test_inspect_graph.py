@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,8 @@ from tfmobile.artifacts import SourceModel
 from tfmobile.errors import UsageError
 from tfmobile.graph.model import DType
 from tfmobile.inspection import inspect_graph, to_dict
+from tfmobile.inspection.facts import BatchNorms
+from tfmobile.passes.fold_batch_norms import FoldBatchNorms
 
 
 def test_parameters_and_macs_of_a_convolution_are_counted() -> None:
@@ -74,6 +75,11 @@ def test_what_the_outputs_do_not_need_is_not_counted() -> None:
     assert (found.nodes, found.parameters) == (2, 0)
 
 
+def folded(source: SourceModel) -> BatchNorms:
+    assert source.graph is not None
+    return inspect_graph(source, folded=FoldBatchNorms().apply(source.graph)).batch_norms
+
+
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_fused_batch_norm_after_a_convolution_folds(bias: bool) -> None:
     nodes = Nodes()
@@ -81,7 +87,7 @@ def test_a_fused_batch_norm_after_a_convolution_folds(bias: bool) -> None:
     if bias:
         before = nodes.binary("b", "BiasAdd", before, nodes.constant("bias", 16))
     nodes.norm("y", before, 16)
-    norms = inspect_graph(nodes.source("y")).batch_norms
+    norms = folded(nodes.source("y"))
     assert (norms.total, norms.foldable, norms.kept) == (1, 1, ())
 
 
@@ -91,23 +97,35 @@ def test_a_decomposed_batch_norm_after_a_convolution_folds() -> None:
     scale = nodes.unary("rsqrt", "Rsqrt", nodes.constant("variance", 16))
     shift = nodes.binary("shift", "Mul", nodes.constant("mean", 16), "rsqrt")
     nodes.binary("y", "AddV2", nodes.binary("scaled", "Mul", "c", scale), shift)
-    norms = inspect_graph(nodes.source("y")).batch_norms
+    norms = folded(nodes.source("y"))
     assert (norms.total, norms.foldable) == (1, 1)
+
+
+def test_a_product_and_a_sum_that_follow_no_layer_are_no_batch_norm() -> None:
+    nodes = Nodes()
+    nodes.binary("scaled", "Mul", nodes.unary("r", "Relu", "x"), nodes.constant("scale", 3))
+    nodes.binary("y", "AddV2", "scaled", nodes.constant("shift", 3))
+    norms = folded(nodes.source("y"))
+    assert (norms.total, norms.foldable, norms.kept) == (0, 0, ())
 
 
 def test_a_batch_norm_that_does_not_fold_says_why() -> None:
     nodes = Nodes()
     nodes.norm("training", nodes.convolution("c", "x", 3, 3, 3, 16), 16, training=True)
     nodes.norm("alone", nodes.unary("r", "Relu", "training"), 16)
-    nodes.convolution("shared", "alone", 1, 1, 16, 16)
-    nodes.norm("after_shared", "shared", 16)
-    nodes.binary("y", "AddV2", "after_shared", "shared")
-    norms = inspect_graph(nodes.source("y")).batch_norms
-    assert (norms.total, norms.foldable) == (3, 0)
-    assert [reason.partition(":")[0] for reason in norms.kept] == ["training", "alone", "after_shared"]
+    nodes.unary("y", "Relu", "alone")
+    norms = folded(nodes.source("y"))
+    assert (norms.total, norms.foldable) == (2, 0)
+    assert [reason.partition(":")[0] for reason in norms.kept] == ["training", "alone"]
     assert "is_training" in norms.kept[0]
-    assert "follows Relu" in norms.kept[1]
-    assert "read elsewhere" in norms.kept[2]
+    assert "follows 'r' (Relu)" in norms.kept[1]
+
+
+def test_whether_batch_norms_fold_is_not_known_where_it_was_not_tried() -> None:
+    nodes = Nodes()
+    nodes.norm("y", nodes.convolution("c", "x", 3, 3, 3, 16), 16)
+    norms = inspect_graph(nodes.source("y")).batch_norms
+    assert (norms.total, norms.foldable) == (1, None)
 
 
 def test_nodes_of_training_are_listed_with_what_they_are_for() -> None:
@@ -129,15 +147,39 @@ def test_ops_without_a_tflite_builtin_are_listed_with_what_to_do() -> None:
     assert "no TFLite builtin" in found.not_convertible[0].why
 
 
-def test_an_op_that_tensorflow_does_not_have_costs_the_shapes_only() -> None:
+def test_an_op_that_tensorflow_does_not_have_costs_the_shapes_behind_it() -> None:
     nodes = Nodes()
     nodes.convolution("c", "x", 3, 3, 3, 16)
-    nodes.unary("y", "NoSuchOp", "c")
+    nodes.unary("odd", "NoSuchOp", "c")
+    nodes.convolution("y", "odd", 1, 1, 16, 4)
     found = inspect_graph(nodes.source("y"))
-    assert found.parameters == 432
-    assert any("NoSuchOp" in note for note in found.notes)
+    assert found.parameters == 432 + 64
+    assert found.macs == 8 * 8 * 432
+    assert [(layer.name, layer.macs is None) for layer in found.layers] == [("c", False), ("y", True)]
+    assert any("'odd' (NoSuchOp)" in note for note in found.notes)
     assert any("not counted" in note for note in found.notes)
-    assert found.layers[0].macs is None
+    assert [(group.op, group.count) for group in found.not_convertible] == [("NoSuchOp", 1)]
+
+
+def test_operators_carry_what_all_of_a_kind_own() -> None:
+    nodes = Nodes()
+    nodes.convolution("a", "x", 1, 1, 3, 4)
+    nodes.convolution("y", nodes.unary("r", "Relu", "a"), 1, 1, 4, 2)
+    ops = {one.op: one for one in inspect_graph(nodes.source("y")).ops}
+    assert (ops["Conv2D"].count, ops["Conv2D"].parameters, ops["Conv2D"].macs) == (2, 20, 8 * 8 * 20)
+    assert (ops["Relu"].count, ops["Relu"].parameters, ops["Relu"].macs) == (1, 0, 0)
+
+
+def test_the_structure_lists_every_node_in_order_when_asked_for() -> None:
+    nodes = Nodes()
+    nodes.convolution("y", "x", 1, 1, 3, 4)
+    nodes.constant("unused", 3)
+    assert inspect_graph(nodes.source("y")).structure == ()
+    found = {fact.name: fact for fact in inspect_graph(nodes.source("y"), structure=True).structure}
+    assert list(found)[-1] == "y"
+    assert (found["y"].op, found["y"].inputs, found["y"].shape) == ("Conv2D", ("x", "y/kernel"), (1, 8, 8, 4))
+    assert found["y/kernel"].detail.startswith("float32[1,1,3,4]")
+    assert "unused" not in found
 
 
 def test_the_command_can_be_pasted() -> None:
@@ -150,32 +192,46 @@ def test_the_command_can_be_pasted() -> None:
     assert shlex.split(signed)[:5] == ["tfmobile", "optimize", "dir", "--signature", "b"]
 
 
+def test_the_command_cuts_behind_what_does_not_convert() -> None:
+    nodes = Nodes((4, 4, 4, 3))
+    nodes.unary("front", "Erfc", nodes.unary("first", "Digamma", "x"))
+    nodes.convolution("y", "front", 3, 3, 3, 8)
+    found = inspect_graph(nodes.source("y"))
+    assert shlex.split(found.command)[3:7] == ["--input", "front", "--output", "y"]
+    assert any("cut behind" in note for note in found.notes)
+
+
+def test_the_command_cuts_before_what_does_not_convert() -> None:
+    nodes = Nodes((4, 4, 4, 3))
+    nodes.convolution("layer", "x", 3, 3, 3, 8)
+    nodes.unary("y", "Digamma", nodes.unary("r", "Relu", "layer"))
+    found = inspect_graph(nodes.source("y"))
+    assert shlex.split(found.command)[3:7] == ["--input", "x", "--output", "r"]
+
+
+def test_a_graph_that_cannot_be_cut_keeps_its_command() -> None:
+    nodes = Nodes((4, 4, 4, 3))
+    nodes.convolution("first", "x", 3, 3, 3, 8)
+    nodes.convolution("y", nodes.unary("odd", "Digamma", "first"), 3, 3, 8, 3)
+    assert shlex.split(inspect_graph(nodes.source("y")).command)[3:7] == ["--input", "x", "--output", "y"]
+
+
+def test_the_other_command_only_simplifies_the_graph() -> None:
+    nodes = Nodes()
+    nodes.unary("y", "Relu", "x")
+    words = shlex.split(inspect_graph(nodes.source("y")).transform_command)
+    assert words[:3] == ["tfmobile", "transform", "model.pb"]
+    assert "fold_batch_norms" in words[words.index("--passes") + 1]
+
+
 def test_the_json_form_is_plain_and_versioned() -> None:
     nodes = Nodes()
     nodes.convolution("y", "x", 3, 3, 3, 16)
     values = json.loads(json.dumps(to_dict(inspect_graph(nodes.source("y")))))
-    assert (values["schema_version"], values["kind"]) == (1, "graph")
+    assert (values["schema_version"], values["kind"]) == (2, "graph")
     assert values["layers"][0]["macs"] == values["macs"]
 
 
 def test_a_tflite_is_sent_to_the_other_function() -> None:
     with pytest.raises(UsageError):
         inspect_graph(SourceModel("m.tflite", "tflite", "", "0", 1, tflite=b""))
-
-
-@pytest.mark.slow
-def test_real_models_have_their_published_size(shared: Path) -> None:
-    from tfmobile.loading import load
-
-    # Keras' own parameter counts; MACs of MobileNet V1 0.25 (41 M, arXiv:1704.04861) and MLPerf Tiny.
-    expected = {
-        "mobilenet_v1_0.25_224/frozen.pb": (475_544, 41.0e6, 27),
-        "mobilenet_v1_0.25_224/saved_model_v1": (475_544, 41.0e6, 27),
-        "mlperf_tiny/kws_ref_model": (24_908, 2.66e6, 9),
-        "mlperf_tiny/resnet8_cifar10.h5": (78_666, 12.5e6, 7),
-    }
-    for name, (parameters, macs, norms) in expected.items():
-        found = inspect_graph(load(shared / "models" / name))
-        assert found.parameters == parameters, name
-        assert found.macs == pytest.approx(macs, rel=0.01), name
-        assert (found.batch_norms.total, found.batch_norms.foldable) == (norms, norms), name

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.runtime.tiny import Builder, add_one, dense_half, quantized_relu
+from tests.runtime.tiny import Builder, add_one, dense_half, endless, quantized_relu
 from tfmobile.errors import ModelError
 from tfmobile.inspection import inspect_tflite, to_dict
 from tfmobile.runtime import flatbuffer
@@ -85,6 +85,46 @@ def test_a_file_compiled_for_the_edge_tpu_is_recognized() -> None:
     assert any("Edge TPU" in note for note in found.notes)
 
 
+def test_every_tensor_carries_its_quantization() -> None:
+    x, w, b, y = inspect_tflite(convolution(), "c.tflite").tensors
+    assert [one.role for one in (x, w, b, y)] == ["input", "constant", "constant", "output"]
+    assert (w.dtype, w.shape, w.constant_bytes) == ("int8", (4, 3, 3, 2), 72)
+    assert w.quantization is not None
+    assert (w.quantization.scales, w.quantization.axis) == (4, 0)
+    assert w.quantization.largest_scale == pytest.approx(0.1)
+    assert x.quantization is not None
+    assert (x.quantization.scales, x.quantization.smallest_scale, x.quantization.axis) == (1, 0.5, None)
+
+
+def test_a_tensor_without_a_scale_has_no_quantization() -> None:
+    assert {one.quantization for one in inspect_tflite(add_one(), "a.tflite").tensors} == {None}
+
+
+def test_operators_carry_what_all_of_a_kind_own() -> None:
+    (op,) = inspect_tflite(convolution(), "c.tflite").ops
+    assert (op.op, op.count, op.parameters, op.parameter_bytes, op.macs) == ("CONV_2D", 1, 76, 88, 4608)
+
+
+def test_signatures_name_their_tensors() -> None:
+    (signature,) = inspect_tflite(add_one(({"in": 0}, {"out": 2})), "a.tflite").signatures
+    assert (signature.key, signature.subgraph) == ("serving_default", 0)
+    assert (dict(signature.inputs), dict(signature.outputs)) == ({"in": "x"}, {"out": "y"})
+
+
+def test_other_subgraphs_are_told() -> None:
+    found = inspect_tflite(endless(), "loop.tflite")
+    assert len(found.subgraphs) == 3
+    assert [one.op for one in found.subgraphs[0].ops] == ["WHILE"]
+    assert {tensor.subgraph for tensor in found.tensors} == {0, 1, 2}
+
+
+def test_the_structure_lists_every_operator_with_its_options() -> None:
+    assert inspect_tflite(convolution(), "c.tflite").structure == ()
+    (fact,) = inspect_tflite(convolution(), "c.tflite", structure=True).structure
+    assert (fact.name, fact.op, fact.inputs, fact.shape) == ("y", "CONV_2D", ("x", "w", "b"), (1, 8, 8, 4))
+    assert "padding=SAME" in fact.detail
+
+
 def test_only_a_float_model_is_offered_to_optimize() -> None:
     assert inspect_tflite(add_one(), "a.tflite").command.startswith("tfmobile optimize a.tflite")
     assert inspect_tflite(convolution(), "c.tflite").command == ""
@@ -102,7 +142,7 @@ def test_metadata_and_attached_files_are_shown() -> None:
 
 def test_the_json_form_is_plain_and_versioned() -> None:
     values = json.loads(json.dumps(to_dict(inspect_tflite(convolution(), "c.tflite"))))
-    assert (values["schema_version"], values["kind"], values["name"]) == (1, "tflite", "c.tflite")
+    assert (values["schema_version"], values["kind"], values["name"]) == (2, "tflite", "c.tflite")
 
 
 @pytest.mark.parametrize("content", [b"", b"text that is no model", convolution()[:200]])

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from tfmobile.codec import encode
+from tfmobile.inspection.drawing import check_ending, draw
 from tfmobile.inspection.facts import GraphInspection, TFLiteInspection
 from tfmobile.inspection.graph import inspect_graph
 from tfmobile.inspection.rendering import print_inspection
 from tfmobile.inspection.tflite import inspect_tflite
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 __all__ = [
     "GraphInspection",
     "TFLiteInspection",
+    "check_ending",
+    "draw",
     "inspect_graph",
     "inspect_tflite",
     "print_inspection",

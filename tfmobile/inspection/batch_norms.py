@@ -1,84 +1,74 @@
-"""Which batch normalizations of a graph can be folded into the layer before (arXiv:1712.05877, section 3.2)."""
+"""The batch normalizations of a graph, and which of them folding leaves (arXiv:1712.05877, section 3.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from tfmobile.artifacts import PassResult
 from tfmobile.graph.match import Constants, origin
 from tfmobile.graph.model import Graph, Node, TensorRef
 from tfmobile.inspection.facts import BatchNorms
 
-FUSED = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
-LINEAR = frozenset({"Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3D", "MatMul"})
-_ADD = frozenset({"Add", "AddV2", "BiasAdd"})
+FUSED = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "BatchNormWithGlobalNormalization"})
+LINEAR = frozenset({"Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3D", "MatMul", "BatchMatMulV2"})
+_SUMS = frozenset({"Add", "AddV2", "Sub"})
+_BIASES = _SUMS | {"BiasAdd"}
 
 
-def batch_norms(graph: Graph, nodes: Iterable[Node]) -> BatchNorms:
-    """Count fused ones, and decomposed ones (x · scale + shift, one value a channel) that follow a linear layer."""
-    finder = _Finder(graph)
-    total, reasons = 0, []
-    for node in nodes:
-        if node.op in FUSED:
-            total += 1
-            reason = finder.fused(node)
-            if reason:
-                reasons.append(f"{node.name}: {reason}")
-        elif finder.decomposed(node):
-            total += 1
-    return BatchNorms(total, total - len(reasons), tuple(reasons))
+def batch_norms(graph: Graph, nodes: Sequence[Node], folded: PassResult | None) -> BatchNorms:
+    """Count those among ``nodes``; ``folded`` is what fold-batch-norms makes of ``graph``, None when not tried.
+
+    A product with one number a channel, and a sum, count as a batch normalization where they follow a layer directly,
+    or were folded.
+    """
+    kept = [node for node in nodes if node.op in FUSED]
+    scales = _scales(graph, nodes)
+    if folded is None:
+        return BatchNorms(len(kept) + sum(after_layer for after_layer in scales.values()), None)
+    left = folded.graph.nodes
+    unfolded = [node.name for node in kept if node.name in left and left[node.name].op == node.op]
+    products = [name for name in scales if name in left and left[name].op == "Mul"]
+    unfolded += [name for name in products if scales[name]]
+    total = len(kept) + len(scales) - sum(not scales[name] for name in products)
+    return BatchNorms(total, total - len(unfolded), tuple(_reason(name, folded.skipped) for name in unfolded))
 
 
-class _Finder:
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.constant = Constants(graph.nodes)
-        self.readers = graph.consumers()
-        self.outputs = {spec.ref.node for spec in graph.outputs}
+def _scales(graph: Graph, nodes: Sequence[Node]) -> dict[str, bool]:
+    """The products that begin a decomposed batch normalization; whether each follows a layer directly."""
+    constants = Constants(graph.nodes)
+    moving = {node.name: data for node in nodes if node.op == "Mul" and (data := _scaled(node, constants)) is not None}
+    summed = {
+        origin(graph.nodes, ref).node
+        for node in nodes
+        if node.op in _SUMS and len(node.inputs) == 2
+        for place, ref in enumerate(node.inputs)
+        if constants(node.inputs[1 - place]) is not None
+    }
+    return {name: _follows_layer(graph, data, constants) for name, data in moving.items() if name in summed}
 
-    def fused(self, node: Node) -> str:
-        """Why a fused batch normalization cannot be folded; empty when it can."""
-        if node.attrs.get("is_training", True):
-            return "it normalizes with the batch's own statistics (is_training)"
-        if any(self.constant(ref) is None for ref in node.inputs[1:5]):
-            return "its scale, offset, mean or variance is not constant"
-        return self.linear_before(node.inputs[0])
 
-    def decomposed(self, node: Node) -> bool:
-        """Whether ``node`` is the last of: linear layer → · scale → + shift (or − shift)."""
-        if node.op not in ("Add", "AddV2", "Sub") or len(node.inputs) != 2:
-            return False
-        moving = self._moving(node)
-        if moving is None:
-            return False
-        before = self.graph.nodes[origin(self.graph.nodes, moving).node]
-        if before.op != "Mul":
-            return False
-        moving = self._moving(before)
-        return moving is not None and not self.linear_before(moving)
+def _scaled(node: Node, constants: Constants) -> TensorRef | None:
+    """What the product scales by a constant of one number a channel."""
+    if len(node.inputs) != 2:
+        return None
+    values = [constants(ref) for ref in node.inputs]
+    for place, value in enumerate(values):
+        if value is not None and values[1 - place] is None and 1 < value.size == max(value.shape, default=1):
+            return node.inputs[1 - place]
+    return None
 
-    def _moving(self, node: Node) -> TensorRef | None:
-        """The input that is not constant, when the other is and holds one value a channel."""
-        values = [self.constant(ref) for ref in node.inputs]
-        if len(values) != 2 or (values[0] is None) == (values[1] is None):
-            return None
-        moving = 0 if values[0] is None else 1
-        if node.op == "Sub" and moving == 1:
-            return None
-        value = values[1 - moving]
-        assert value is not None
-        return node.inputs[moving] if 1 < value.size == max(value.shape, default=1) else None
 
-    def linear_before(self, ref: TensorRef) -> str:
-        """Why the tensor ``ref`` does not come straight from a linear layer with constant weights; empty if it does."""
-        for _ in range(2):
-            node = self.graph.nodes[origin(self.graph.nodes, ref).node]
-            if len(self.readers[node.name]) > 1 or node.name in self.outputs:
-                return f"{node.name} is read elsewhere too"
-            if node.op in LINEAR:
-                fixed = self.graph.nodes[origin(self.graph.nodes, node.inputs[1]).node].op == "Const"
-                known = fixed or self.constant(node.inputs[1]) is not None
-                return "" if known else f"the weights of {node.name} are not constant"
-            if node.op not in _ADD or self.constant(node.inputs[1]) is None:
-                break
-            ref = node.inputs[0]
-        return f"it follows {node.op}, not a layer with weights"
+def _follows_layer(graph: Graph, data: TensorRef, constants: Constants) -> bool:
+    before = graph.nodes[origin(graph.nodes, data).node]
+    if before.op in _BIASES and len(before.inputs) == 2 and constants(before.inputs[1]) is not None:
+        before = graph.nodes[origin(graph.nodes, before.inputs[0]).node]
+    return before.op in LINEAR
+
+
+def _reason(name: str, skipped: Iterable[str]) -> str:
+    """The pass's own sentence about the node, as ``name: why``."""
+    start = f"Left '{name}' ("
+    for sentence in skipped:
+        if sentence.startswith(start):
+            return f"{name}: {sentence.partition('): ')[2].rstrip('.')}"
+    return f"{name}: the pass gives no reason"

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-import shlex
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from tfmobile.artifacts import SourceModel
-from tfmobile.errors import ModelError, UnsupportedError, UsageError
-from tfmobile.graph.model import Graph, Node, TensorSpec
+from tfmobile.artifacts import PassResult, SourceModel
+from tfmobile.errors import UsageError
+from tfmobile.graph.model import DType, Graph, Node, TensorRef, TensorSpec
+from tfmobile.graph.text import array_text
 from tfmobile.inspection import training_only
 from tfmobile.inspection.batch_norms import batch_norms
-from tfmobile.inspection.facts import GraphInspection, OpCount, PortFact
-from tfmobile.inspection.graph_layers import Shapes, layers, needed, placeholder_shapes
+from tfmobile.inspection.commands import optimize_command, transform_command, where_to_cut
+from tfmobile.inspection.facts import GraphInspection, LayerFact, NodeFact, OpCount, PortFact
+from tfmobile.inspection.graph_layers import constants, layers, needed
+from tfmobile.inspection.known_shapes import Shapes, known_shapes, unknown_ops
 from tfmobile.inspection.not_convertible import reasons
+from tfmobile.inspection.target_fit import graph_targets
+from tfmobile.inspection.written import histogram, written_facts
 
-_WITHOUT_SIGNATURE = ("frozen-graph", "checkpoint")
+_UNKNOWN = "TensorFlow has no such op: a custom one, or of another package"
+_SHORT = 8
 
 
-def inspect_graph(source: SourceModel) -> GraphInspection:
+def inspect_graph(
+    source: SourceModel,
+    *,
+    written: Graph | None = None,
+    folded: PassResult | None = None,
+    structure: bool = False,
+) -> GraphInspection:
     """Nodes, operators, parameters, MACs and size by layer of what ``load`` found; counts what the outputs need.
 
-    Raises UsageError when ``source`` is a .tflite (see ``inspect_tflite``).
+    ``written`` is the graph before anything was cut away, ``folded`` what fold-batch-norms makes of the source's.
+    ``structure`` lists every node. Raises UsageError when ``source`` is a .tflite (see ``inspect_tflite``).
     """
     graph = source.graph
     if graph is None:
         raise UsageError(f"'{source.path}' has no graph.", fixes=["Use inspect_tflite for a .tflite."])
     nodes = needed(graph)
     notes = list(source.notes)
-    shapes = _shapes(graph, notes)
+    shapes = known_shapes(graph, notes)
     found = layers(graph, nodes, shapes)
-    unknown = [layer.name for layer in found if layer.macs is None]
-    if unknown:
-        notes.append(
-            f"The MACs of {len(unknown)} of {len(found)} layers are not counted, because a shape is not known "
-            f"({unknown[0]}, …)."
-        )
+    notes += _not_counted(found)
+    why = {**dict.fromkeys(unknown_ops(graph).values(), _UNKNOWN), **reasons()}
+    blocking = training_only.group(nodes, why.get)
+    constant = constants(nodes)
+    cut = where_to_cut(graph, nodes, constant, found, (node.name for node in nodes if node.op in why))
+    notes += [f"The command is for the graph {cut.why}."] if cut.why else []
     return GraphInspection(
         path=source.path,
         format=source.format,
@@ -47,44 +58,52 @@ def inspect_graph(source: SourceModel) -> GraphInspection:
         inputs=tuple(map(_port, graph.inputs)),
         outputs=tuple(map(_port, graph.outputs)),
         nodes=len(nodes),
-        ops=_histogram(nodes),
+        ops=_with_costs(histogram(node.op for node in nodes), found),
         parameters=sum(layer.parameters for layer in found),
         parameter_bytes=sum(layer.parameter_bytes for layer in found),
         macs=sum(layer.macs or 0 for layer in found),
         layers=found,
         training_only=training_only.group(nodes, training_only.OPS.get),
-        batch_norms=batch_norms(graph, nodes),
-        not_convertible=training_only.group(nodes, reasons().get),
-        command=command(source, graph),
+        batch_norms=batch_norms(graph, nodes, folded),
+        not_convertible=blocking,
+        written=written_facts(graph if written is None else written),
+        targets=graph_targets(graph, nodes, constant, shapes, blocking),
+        command=optimize_command(source, graph, cut),
+        transform_command=transform_command(source, graph),
+        structure=tuple(_node_fact(node, shapes) for node in nodes) if structure else (),
         notes=tuple(notes),
     )
 
 
-def _shapes(graph: Graph, notes: list[str]) -> Shapes:
-    from tfmobile.graph.shapes import infer_shapes
-
-    try:
-        return infer_shapes(graph)
-    except (UnsupportedError, ModelError) as error:
-        notes.append(f"Shapes, and with them MACs, are not known: {error.what} {error.why}".strip())
-        return placeholder_shapes(graph)
+def _not_counted(found: Sequence[LayerFact]) -> Iterable[str]:
+    unknown = [layer.name for layer in found if layer.macs is None]
+    if unknown:
+        yield (
+            f"The MACs of {len(unknown)} of {len(found)} layers are not counted, because a shape is not known "
+            f"({unknown[0]}{', …' if len(unknown) > 1 else ''})."
+        )
 
 
 def _port(spec: TensorSpec) -> PortFact:
     return PortFact(spec.key, str(spec.ref), spec.dtype, spec.shape)
 
 
-def _histogram(nodes: Iterable[Node]) -> tuple[OpCount, ...]:
-    counts = Counter(node.op for node in nodes)
-    return tuple(OpCount(op, count) for op, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _with_costs(ops: Iterable[OpCount], found: Iterable[LayerFact]) -> tuple[OpCount, ...]:
+    own: dict[str, list[LayerFact]] = {}
+    for layer in found:
+        own.setdefault(layer.op, []).append(layer)
+    return tuple(one.owning(own.get(one.op, ())) for one in ops)
 
 
-def command(source: SourceModel, graph: Graph) -> str:
-    """The command that optimizes this model as it was opened here, with a place for the data."""
-    words = ["tfmobile", "optimize", source.path]
-    if len(source.signatures) > 1 and source.signature:
-        words += ["--signature", source.signature]
-    if source.format in _WITHOUT_SIGNATURE:
-        words += [word for spec in graph.inputs for word in ("--input", str(spec.ref))]
-        words += [word for spec in graph.outputs for word in ("--output", str(spec.ref))]
-    return shlex.join([*words, "--recipe", "int8", "--data"]) + " DATA"
+def _node_fact(node: Node, shapes: Shapes) -> NodeFact:
+    value = node.value
+    dtype = node.attrs.get("T", node.attrs.get("dtype"))
+    return NodeFact(
+        name=node.name,
+        op=node.op,
+        inputs=(*map(str, node.inputs), *(f"^{name}" for name in node.controls)),
+        dtype=dtype.name if isinstance(dtype, DType) else "",
+        shape=shapes.get(TensorRef(node.name)),
+        detail="" if value is None else array_text(value, _SHORT),
+        device=node.device,
+    )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from tfmobile.graph.edit import in_order
-from tfmobile.graph.model import Array, DType, Graph, Node, Shape, ShapeAttr, TensorRef
+from tfmobile.graph.model import Array, DType, Graph, Node, TensorRef
 from tfmobile.inspection import multiplies
 from tfmobile.inspection.facts import LayerFact
-
-Shapes = Mapping[TensorRef, Shape]
+from tfmobile.inspection.known_shapes import Shapes
 
 _PARAMETER_KINDS = ("bfloat16", "float8", "qint", "quint", "int4")
 
@@ -95,15 +94,3 @@ def _is_parameter(value: Array) -> bool:
 def _dtype(node: Node) -> str:
     found = node.attrs.get("T", node.attrs.get("dtype"))
     return found.name if isinstance(found, DType) else ""
-
-
-def placeholder_shapes(graph: Graph) -> dict[TensorRef, Shape]:
-    """What is known of shapes without TensorFlow's inference: inputs and constants."""
-    found: dict[TensorRef, Shape] = {spec.ref: spec.shape for spec in graph.inputs}
-    for node in graph:
-        value, shape = node.value, node.attrs.get("shape")
-        if value is not None:
-            found[TensorRef(node.name)] = value.shape
-        elif isinstance(shape, ShapeAttr):
-            found.setdefault(TensorRef(node.name), shape.dims)
-    return found

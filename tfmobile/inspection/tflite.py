@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfmobile.artifacts import OpFact
 from tfmobile.errors import ModelError
-from tfmobile.inspection import multiplies
+from tfmobile.inspection import multiplies, operator_options
 from tfmobile.inspection.arena import arena_bytes
-from tfmobile.inspection.facts import BufferFact, LayerFact, MetadataFact, OpCount, TFLiteInspection
+from tfmobile.inspection.commands import tflite_command
+from tfmobile.inspection.facts import LayerFact, MetadataFact, NodeFact, OpCount, TFLiteInspection
 from tfmobile.inspection.scheme import constant_tensors, scheme, stored_weights
+from tfmobile.inspection.target_fit import EDGE_TPU_OP, tflite_targets
+from tfmobile.inspection.tflite_tensors import buffers, histogram, signatures, subgraphs, tensors
 from tfmobile.runtime import associated_files, describe, flatbuffer, read_metadata
 
-EDGE_TPU_OP = "edgetpu-custom-op"
-_MOST_BUFFERS = 20
 _PARAMETER_TYPES = ("float", "bfloat16", "int8", "uint8", "int4", "int2", "uint4", "int16")
 
 
-def inspect_tflite(content: bytes, name: str) -> TFLiteInspection:
-    """What is in a .tflite; ``name`` is its file name. Raises ModelError when it is not a whole one."""
+def inspect_tflite(content: bytes, name: str, *, structure: bool = False) -> TFLiteInspection:
+    """What is in a .tflite; ``name`` is its file name, ``structure`` lists every operator.
+
+    Raises ModelError when it is not a whole one.
+    """
     described = describe(content)
     model = flatbuffer.view(content)
     with flatbuffer.sound():
         main = model.subgraphs[0]
         operators = flatbuffer.sequence(main.operators)
-        stored = stored_weights(model, main)
-        layers = tuple(
-            _layer(model, main, operator, fact, stored) for operator, fact in zip(operators, described.ops, strict=True)
-        )
+        layers = _layers(model, main, operators, described.ops)
         edge_tpu = any(fact.op == EDGE_TPU_OP for fact in described.ops)
         words = scheme(model, described.ops)
         notes = list(described.notes)
@@ -40,26 +40,64 @@ def inspect_tflite(content: bytes, name: str) -> TFLiteInspection:
             sha256=hashlib.sha256(content).hexdigest(),
             format_version=int(model.version),
             description=flatbuffer.text(model.description),
-            signatures=tuple(flatbuffer.signatures(model)),
+            signatures=signatures(model),
             inputs=described.inputs,
             outputs=described.outputs,
-            subgraphs=len(model.subgraphs),
-            ops=_histogram(model, operators),
+            subgraphs=subgraphs(model),
+            ops=_with_costs(model, operators, layers),
             parameters=_parameters(model),
             macs=sum(layer.macs or 0 for layer in layers),
             layers=layers,
             quantization=words,
             arithmetic=dict(Counter(fact.kind for fact in described.ops)),
             size=described.size,
-            buffers=_buffers(model),
+            tensors=tensors(model),
+            buffers=buffers(model),
             arena_bytes=arena_bytes(model),
             edge_tpu=edge_tpu,
             metadata=tuple(MetadataFact(key, len(value)) for key, value in flatbuffer.metadata(model).items()),
+            targets=tflite_targets(described, words),
             description_metadata=_metadata(content, notes),
             attached={key: len(value) for key, value in associated_files(content).items()},
-            command=_command(name, words, edge_tpu),
+            command=tflite_command(name, words, edge_tpu),
+            structure=_structure(content, main, operators, described.ops) if structure else (),
             notes=(*notes, *_notes(layers, edge_tpu)),
         )
+
+
+def _layers(model: Any, main: Any, operators: Sequence[Any], facts: Sequence[OpFact]) -> tuple[LayerFact, ...]:
+    stored = stored_weights(model, main)
+    return tuple(_layer(model, main, operator, fact, stored) for operator, fact in zip(operators, facts, strict=True))
+
+
+def _with_costs(model: Any, operators: list[Any], layers: Sequence[LayerFact]) -> tuple[OpCount, ...]:
+    """The histogram with what all operators of a kind own; of two versions of one, by version."""
+    own: dict[tuple[str, int], list[LayerFact]] = {}
+    for operator, layer in zip(operators, layers, strict=True):
+        one = histogram(model, [operator])[0]
+        own.setdefault((one.op, one.version), []).append(layer)
+    return tuple(one.owning(own[one.op, one.version]) for one in histogram(model, operators))
+
+
+def _structure(content: bytes, main: Any, operators: Sequence[Any], facts: Sequence[OpFact]) -> tuple[NodeFact, ...]:
+    options = operator_options.operator_options(content, len(operators))
+    return tuple(
+        _node_fact(main, operator, fact, operator_options.text(chosen))
+        for operator, fact, chosen in zip(operators, facts, options, strict=True)
+    )
+
+
+def _node_fact(main: Any, operator: Any, fact: OpFact, options: str) -> NodeFact:
+    read = [main.tensors[index] for index in flatbuffer.sequence(operator.inputs) if index >= 0]
+    outputs = flatbuffer.sequence(operator.outputs)
+    return NodeFact(
+        name=fact.output,
+        op=fact.op,
+        inputs=tuple(flatbuffer.text(tensor.name) for tensor in read),
+        dtype=flatbuffer.dtype_name(main.tensors[outputs[0]].type) if outputs else "",
+        shape=_shape(main, outputs[0]) if outputs else None,
+        detail=options,
+    )
 
 
 def _layer(model: Any, main: Any, operator: Any, fact: OpFact, stored: Mapping[int, int]) -> LayerFact:
@@ -106,28 +144,6 @@ def _parameters(model: Any) -> int:
     return sum(map(elements, found.values()))
 
 
-def _histogram(model: Any, operators: list[Any]) -> tuple[OpCount, ...]:
-    counts = Counter(
-        (flatbuffer.op_name(model, operator), max(int(model.operatorCodes[operator.opcodeIndex].version), 1))
-        for operator in operators
-    )
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(OpCount(op, count, version) for (op, version), count in ordered)
-
-
-def _buffers(model: Any) -> tuple[BufferFact, ...]:
-    found: dict[int, BufferFact] = {}
-    for tensor in constant_tensors(model):
-        fact = BufferFact(
-            name=flatbuffer.text(tensor.name),
-            dtype=flatbuffer.dtype_name(tensor.type),
-            shape=tuple(int(size) for size in flatbuffer.sequence(tensor.shape)),
-            size_bytes=flatbuffer.tensor_bytes(model, tensor),
-        )
-        found.setdefault(int(tensor.buffer), fact)
-    return tuple(sorted(found.values(), key=lambda fact: -fact.size_bytes)[:_MOST_BUFFERS])
-
-
 def _metadata(content: bytes, notes: list[str]) -> dict[str, Any]:
     try:
         return read_metadata(content)
@@ -147,9 +163,3 @@ def _notes(layers: tuple[LayerFact, ...], edge_tpu: bool) -> list[str]:
     if unknown:
         notes.append(f"The MACs of {len(unknown)} layers are not counted, because a shape is not known.")
     return notes
-
-
-def _command(name: str, words: str, edge_tpu: bool) -> str:
-    if edge_tpu or not words.startswith("float"):
-        return ""
-    return shlex.join(["tfmobile", "optimize", name, "--recipe", "int8", "--data"]) + " DATA"
