@@ -58,9 +58,9 @@ class Operations:
 def window_text(kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int] = ()) -> str:
     """``3×3 /2``, with ``dilated 2`` where it is."""
     parts = ["×".join(map(str, kernel))] if kernel else []
-    if any(one != 1 for one in strides):
+    if any(one > 1 for one in strides):
         parts.append("/" + _one("×", strides))
-    if any(one != 1 for one in dilations):
+    if any(one > 1 for one in dilations):
         parts.append("dilated " + _one("×", dilations))
     return " ".join(parts)
 
