@@ -36,6 +36,17 @@ def test_a_layer_is_one_box_with_its_batch_norm_and_activation() -> None:
     assert found["output:y"].inputs == ("c",)
 
 
+def test_quantizers_of_training_stay_in_the_box() -> None:
+    nodes = Nodes()
+    nodes.convolution("c", "x", 3, 3, 3, 4)
+    nodes.add("first", "FakeQuantWithMinMaxArgs", ["c"], min=-6.0, max=6.0)
+    nodes.unary("r", "Relu", "first")
+    nodes.add("y", "FakeQuantWithMinMaxArgs", ["r"], min=0.0, max=6.0)
+    found = drawn(nodes, "y")
+    assert list(found) == ["x", "c", "output:y"]
+    assert found["c"].steps == "FakeQuant · Relu · FakeQuant"
+
+
 def test_padding_before_a_layer_is_told() -> None:
     nodes = Nodes()
     nodes.add("sizes", "Const", dtype=DType("int32"), value=np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32))

@@ -6,22 +6,25 @@ from typing import Any
 
 from tfmobile.codec import encode
 from tfmobile.inspection.drawing import check_ending, draw
-from tfmobile.inspection.facts import GraphInspection, TFLiteInspection
+from tfmobile.inspection.facts import GraphInspection, TFLiteInspection, WrittenFacts
 from tfmobile.inspection.graph import inspect_graph
 from tfmobile.inspection.rendering import print_inspection
 from tfmobile.inspection.tflite import inspect_tflite
+from tfmobile.inspection.written import written_facts
 
 SCHEMA_VERSION = 2
 
 __all__ = [
     "GraphInspection",
     "TFLiteInspection",
+    "WrittenFacts",
     "check_ending",
     "draw",
     "inspect_graph",
     "inspect_tflite",
     "print_inspection",
     "to_dict",
+    "written_facts",
 ]
 
 

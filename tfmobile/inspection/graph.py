@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from tfmobile.artifacts import PassResult, SourceModel
 from tfmobile.errors import UsageError
-from tfmobile.graph.model import DType, Graph, Node, TensorRef, TensorSpec
+from tfmobile.graph.model import DType, Node, TensorRef, TensorSpec
 from tfmobile.graph.text import array_text
 from tfmobile.inspection import training_only
 from tfmobile.inspection.batch_norms import batch_norms
 from tfmobile.inspection.commands import optimize_command, transform_command, where_to_cut
-from tfmobile.inspection.facts import GraphInspection, LayerFact, NodeFact, OpCount, PortFact
+from tfmobile.inspection.facts import GraphInspection, LayerFact, NodeFact, OpCount, PortFact, WrittenFacts
 from tfmobile.inspection.graph_layers import constants, layers, needed
 from tfmobile.inspection.known_shapes import Shapes, known_shapes, unknown_ops
 from tfmobile.inspection.not_convertible import reasons
@@ -25,13 +25,13 @@ _SHORT = 8
 def inspect_graph(
     source: SourceModel,
     *,
-    written: Graph | None = None,
+    written: WrittenFacts | None = None,
     folded: PassResult | None = None,
     structure: bool = False,
 ) -> GraphInspection:
     """Nodes, operators, parameters, MACs and size by layer of what ``load`` found; counts what the outputs need.
 
-    ``written`` is the graph before anything was cut away, ``folded`` what fold-batch-norms makes of the source's.
+    ``written`` is what the graph was before anything was cut away, ``folded`` what fold-batch-norms makes of the source's.
     ``structure`` lists every node. Raises UsageError when ``source`` is a .tflite (see ``inspect_tflite``).
     """
     graph = source.graph
@@ -66,7 +66,7 @@ def inspect_graph(
         training_only=training_only.group(nodes, training_only.OPS.get),
         batch_norms=batch_norms(graph, nodes, folded),
         not_convertible=blocking,
-        written=written_facts(graph if written is None else written),
+        written=written_facts(graph) if written is None else written,
         targets=graph_targets(graph, nodes, constant, shapes, blocking),
         command=optimize_command(source, graph, cut),
         transform_command=transform_command(source, graph),

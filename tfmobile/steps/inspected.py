@@ -11,22 +11,23 @@ from tfmobile.artifacts import PassResult, SourceModel
 from tfmobile.errors import ModelError, TfmobileError, UnsupportedError
 from tfmobile.graph.model import Graph
 from tfmobile.plan import Plan
+from tfmobile.steps import transformed
 from tfmobile.steps.choices import need_model
 from tfmobile.steps.opening import open_source
 from tfmobile.workspace import write_file
 
 if TYPE_CHECKING:
-    from tfmobile.inspection import GraphInspection, TFLiteInspection
+    from tfmobile.inspection import GraphInspection, TFLiteInspection, WrittenFacts
 
 _FROZEN = "frozen-graph"
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A model as it is converted, and its graph as the file has it, where the file holds a graph."""
+    """A model as it is converted, and the facts of its graph as the file has it, where the file holds a graph."""
 
     source: SourceModel
-    written: Graph | None = None
+    written: WrittenFacts | None = None
 
 
 def inspect(plan: Plan, *, trust: bool, structure: bool, draw: str | None) -> GraphInspection | TFLiteInspection:
@@ -55,18 +56,26 @@ def open_for_inspection(plan: Plan, trust: bool) -> Opened:
     A frozen graph that cannot be converted (an op that TensorFlow does not have, a lookup table, an open shape) is
     inspected as it is written.
     """
+    from tfmobile.inspection import written_facts
     from tfmobile.loading import identify
 
     path = need_model(plan)
     if (plan.model.format or identify(path).format) != _FROZEN:
         return Opened(open_source(path, plan.model, trust))
-    written = open_source(path, plan.model, trust, verbatim=True)
+    facts = written_facts(
+        transformed.need_graph(_as_written(path, plan, trust), "inspect")
+    )  # and not the graph: the weights need not be held twice
     try:
-        return Opened(open_source(path, plan.model, trust), written.graph)
+        return Opened(open_source(path, plan.model, trust), facts)
     except (ModelError, UnsupportedError) as error:
+        written = _as_written(path, plan, trust)
         words = " ".join(filter(None, (error.what, error.why, *error.fixes[:1])))
         note = f"It does not convert as it is, and is shown as it is written. {words}"
-        return Opened(dataclasses.replace(written, notes=(*written.notes, note)), written.graph)
+        return Opened(dataclasses.replace(written, notes=(*written.notes, note)), facts)
+
+
+def _as_written(path: str, plan: Plan, trust: bool) -> SourceModel:
+    return open_source(path, plan.model, trust, verbatim=True)
 
 
 def folded(graph: Graph) -> PassResult | None:

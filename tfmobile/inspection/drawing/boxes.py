@@ -87,6 +87,8 @@ class _Groups:
                 if key in self.readers:
                     self.readers[key].append(one)
         self._head: dict[str, str] = {}
+        self._goes_on: dict[str, str] = {}
+        """The role by which it is decided what follows: a quantizer leaves that of what it quantizes."""
         for one in operations:
             if one.key not in self._head:
                 self._head[one.key] = self._join(one)
@@ -98,10 +100,16 @@ class _Groups:
     def _join(self, one: Operation) -> str:
         """The box of what ``one`` reads, when it alone reads it and may follow there; else its own."""
         before = self.known.get(one.inputs[0]) if len(one.inputs) == 1 else None
+        self._goes_on[one.key] = one.role
         if before is None or before.key not in self._head or len(self.readers[before.key]) != 1 or before.follows:
             return one.key
-        follows = _BEFORE.get(before.role, _AFTER.get(before.role, frozenset()))
-        return self._head[before.key] if one.role in follows else one.key
+        role = self._goes_on.get(before.key, before.role)
+        quantizes = one.role == "quantizer" and not before.end
+        if not quantizes and one.role not in _BEFORE.get(role, _AFTER.get(role, frozenset())):
+            return one.key
+        if quantizes:
+            self._goes_on[one.key] = role
+        return self._head[before.key]
 
     def _gate(self, one: Operation) -> None:
         """Put x · sigmoid(x), and x · relu6(x + 3) / 6, into the box of x."""

@@ -31,6 +31,7 @@ LEGEND: Mapping[str, str] = {
 
 _COLOURS = {
     "affine": "norm",
+    "quantizer": "convert",
     "softmax": "activation",
     "pad": "shape",
     "unpad": "shape",
@@ -43,6 +44,9 @@ _NAMES = {
     "Conv3DBackpropInputV2": "Conv3DTranspose",
     "BatchNormWithGlobalNormalization": "BatchNorm",
     "FusedBatchNorm": "BatchNorm",
+    "FakeQuantWithMinMaxArgs": "FakeQuant",
+    "FakeQuantWithMinMaxVars": "FakeQuant",
+    "FakeQuantWithMinMaxVarsPerChannel": "FakeQuant",
     "_FusedConv2D": "FusedConv2D",
     "_FusedMatMul": "FusedMatMul",
 }
