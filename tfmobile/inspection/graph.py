@@ -31,7 +31,7 @@ def inspect_graph(
 ) -> GraphInspection:
     """Nodes, operators, parameters, MACs and size by layer of what ``load`` found; counts what the outputs need.
 
-    ``written`` is what the graph was before anything was cut away, ``folded`` what fold-batch-norms makes of the source's.
+    ``written`` is what the graph was before anything was cut away, ``folded`` what fold-batch-norms makes of it now.
     ``structure`` lists every node. Raises UsageError when ``source`` is a .tflite (see ``inspect_tflite``).
     """
     graph = source.graph

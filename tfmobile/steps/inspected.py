@@ -62,9 +62,8 @@ def open_for_inspection(plan: Plan, trust: bool) -> Opened:
     path = need_model(plan)
     if (plan.model.format or identify(path).format) != _FROZEN:
         return Opened(open_source(path, plan.model, trust))
-    facts = written_facts(
-        transformed.need_graph(_as_written(path, plan, trust), "inspect")
-    )  # and not the graph: the weights need not be held twice
+    # The graph itself is not kept: its weights need not be held twice.
+    facts = written_facts(transformed.need_graph(_as_written(path, plan, trust), "inspect"))
     try:
         return Opened(open_source(path, plan.model, trust), facts)
     except (ModelError, UnsupportedError) as error:
