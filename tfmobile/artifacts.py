@@ -31,7 +31,7 @@ class SourceModel:
 
 @dataclass(frozen=True)
 class FeedChange:
-    """How an input changed what it takes: ``forward`` makes its new feed of an old one, ``back`` an old of a new one."""
+    """How an input changed what it takes: ``forward`` makes its new feed of an old one, ``back`` the old of a new."""
 
     forward: Callable[[Array], Array]
     back: Callable[[Array], Array]
