@@ -134,7 +134,7 @@ class Verifier:
         max_abs, max_rel, worst = gaps(reference, answers)
         drift = gaps(self._origin, answers)[1] if self._origin is not None else None
         said = f"Verified on {count} random samples." if self._random else ""
-        if not keeps_answer and np.isfinite(max_rel):
+        if not keeps_answer and 0 < max_rel < np.inf:
             self._reference, self.against = answers, f"the result of {name}"
             return Verdict(max_abs, max_rel, count, reason=said, drift=drift)
         if max_rel <= self.tolerance:

@@ -13,6 +13,7 @@ from tfmobile.graph.model import Graph, TensorRef
 from tfmobile.passes.weights.fake_quant import place_on_activation, place_on_weights, stored_range
 from tfmobile.passes.weights.int8_scheme import BOUNDS, FIXED, WITHIN, Range
 from tfmobile.passes.weights.placement import Kind, Placement, Site, place
+from tfmobile.passes.weights.stored_in_8_bits import restored
 
 _WHY_UNKNOWN: Mapping[Kind, str] = {
     "input": "its range is not known; give input_min and input_max",
@@ -46,6 +47,8 @@ class QuantizeNodes:
     the whole tensor elsewhere, as the converter refuses ranges by channel there. Those of a layer with a batch norm
     behind it stay as they are (run fold_batch_norms first); the converter rounds them once it has folded it.
 
+    Weights that ``quantize_weights`` stored in 8 bits are read back as floats first: TFLite stores its own.
+
     Left in float, and said: an op whose range is not known, for want of ``fallback_min`` and ``fallback_max``; one that
     TFLite has no int8 form of; and what depends on TF1 control flow.
 
@@ -71,6 +74,8 @@ class QuantizeNodes:
 
     def apply(self, graph: Graph) -> PassResult:
         """``changed`` sums up activations and weights; ``skipped`` names each op that stays in float."""
+        given = graph
+        graph, stored = restored(graph)
         placement = place(graph)
         own = self._own_ranges(graph, placement)
         ranges = _shared(placement, own)
@@ -85,7 +90,13 @@ class QuantizeNodes:
         changed = _sum_up(placed, place_on_weights(editor, [one for one in layers if not one.batch_norm]))
         for site in placed:
             place_on_activation(editor, site.tensor, ranges[site.tensor])
-        return PassResult(editor.finish() if changed else graph, tuple(changed), tuple(skipped))
+        if not changed:
+            return PassResult(given, (), tuple(skipped))
+        if stored:
+            changed.insert(
+                0, f"Read {stored} {'constant' if stored == 1 else 'constants'} stored in 8 bits back as floats."
+            )
+        return PassResult(editor.finish(), tuple(changed), tuple(skipped))
 
     def _own_ranges(self, graph: Graph, placement: Placement) -> dict[TensorRef, Range]:
         """The range of each site by itself, with 0 in it, where one is known."""
