@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,8 +203,8 @@ def _removed_on_failure(staged: Path) -> Iterator[None]:
         raise
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write one file whole or not at all; raises OutputError."""
+def write_file(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Write one file, at once or in parts, whole or not at all; raises OutputError."""
     staged = path.with_name(f".{path.name}.tmp")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -226,9 +226,9 @@ def digest(options: Mapping[str, Any]) -> str:
     return sha256(json.dumps(options, sort_keys=True, default=str).encode())
 
 
-def _write_durably(path: Path, content: bytes) -> None:
+def _write_durably(path: Path, content: bytes | Iterable[bytes]) -> None:
     with path.open("wb") as file:
-        file.write(content)
+        file.writelines([content] if isinstance(content, bytes) else content)
         file.flush()
         os.fsync(file.fileno())
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tfmobile.errors import ModelError, UntrustedModelError
+from tfmobile.graph.edit import constant
 from tfmobile.graph.graphdef import serialize
 from tfmobile.graph.model import Graph
 from tfmobile.graph.text_parser import parse_graph
@@ -77,3 +79,23 @@ def test_wrong_ends_and_graphs_that_reach_outside_are_refused(tmp_path: Path) ->
         _graph(_write(tmp_path), output=["z"])
     with pytest.raises(UntrustedModelError):
         _graph(_write(tmp_path, TEXT + 'f = ReadFile(name)\nname = Const string[] ("a")\n'), output=["y"])
+
+
+def test_of_a_very_large_graph_no_more_is_asked_than_its_nodes_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tfmobile.loading.verbatim._MOST_NODES", 3)
+    text = TEXT + "axis = Const int32[] (1)\nbest = ArgMax(y, axis) {T=float32, Tidx=int32, output_type=int32}\n"
+    graph = _graph(_write(tmp_path, text), input=["x"], output=["best"])
+    assert [(spec.dtype, spec.shape) for spec in graph.inputs] == [("float32", (None, 4))]
+    assert [(spec.dtype, spec.shape) for spec in graph.outputs] == [("int32", None)]
+
+
+def test_large_weights_are_read_whole(tmp_path: Path) -> None:
+    weights = np.arange(40_000, dtype="float32").reshape(4, 10_000)
+    graph = parse_graph(TEXT)
+    path = tmp_path / "large.pb"
+    path.write_bytes(serialize(dataclasses.replace(graph, nodes={**graph.nodes, "w": constant("w", weights)})))
+    found = _graph(path, output=["y"])
+    np.testing.assert_array_equal(found.nodes["w"].value, weights)
+    assert found.outputs[0].shape == (None, 10_000)

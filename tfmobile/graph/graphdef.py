@@ -53,6 +53,29 @@ def from_graph_def(graph_def: Any, inputs: Sequence[TensorSpec] = (), outputs: S
 
 def to_graph_def(graph: Graph) -> Any:
     """The GraphDef proto of ``graph``. Inputs and outputs are not part of it."""
+    proto = _without_nodes(graph)
+    for node in graph:
+        _add(proto, node)
+    return proto
+
+
+def serialize(graph: Graph) -> bytes:
+    """The GraphDef's bytes: the same graph always gives the same bytes."""
+    return b"".join(serialized_parts(graph))
+
+
+def serialized_parts(graph: Graph) -> Iterator[bytes]:
+    """The GraphDef's bytes, one node after the other, so that a file can be written without holding all of it."""
+    from tensorflow.core.framework import graph_pb2
+
+    for node in graph:
+        proto = graph_pb2.GraphDef()
+        _add(proto, node)
+        yield proto.SerializeToString(deterministic=True)
+    yield _without_nodes(graph).SerializeToString(deterministic=True)
+
+
+def _without_nodes(graph: Graph) -> Any:
     from tensorflow.core.framework import graph_pb2
 
     proto = graph_pb2.GraphDef()
@@ -60,19 +83,15 @@ def to_graph_def(graph: Graph) -> Any:
     proto.versions.min_consumer = graph.min_consumer
     if graph.library:
         proto.library.ParseFromString(graph.library)
-    for node in graph:
-        item = proto.node.add(name=node.name, op=node.op, device=node.device)
-        item.input.extend(str(ref) for ref in node.inputs)
-        item.input.extend(f"^{name}" for name in node.controls)
-        for key in sorted(node.attrs):
-            encode_attr(node.attrs[key], item.attr[key])
     return proto
 
 
-def serialize(graph: Graph) -> bytes:
-    """The GraphDef's bytes: the same graph always gives the same bytes."""
-    content: bytes = to_graph_def(graph).SerializeToString(deterministic=True)
-    return content
+def _add(proto: Any, node: Node) -> None:
+    item = proto.node.add(name=node.name, op=node.op, device=node.device)
+    item.input.extend(str(ref) for ref in node.inputs)
+    item.input.extend(f"^{name}" for name in node.controls)
+    for key in sorted(node.attrs):
+        encode_attr(node.attrs[key], item.attr[key])
 
 
 def check_edges(graph: Graph) -> None:

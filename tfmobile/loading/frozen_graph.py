@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmobile.errors import ModelError
-from tfmobile.loading.files import read_bytes
+from tfmobile.loading.files import head, read_bytes
 from tfmobile.loading.freeze import freeze
 from tfmobile.loading.options import Loaded, Options
 from tfmobile.loading.protobufs import sniff, sniff_text
@@ -16,12 +16,25 @@ from tfmobile.loading.verbatim import verbatim
 
 def open_model(root: Path, options: Options) -> Loaded:
     """Load the frozen graph at ``root``; its inputs and outputs are guessed unless the options name them."""
-    graph_def = read_graph_def(root)
-    count = len(graph_def.node)
-    read = verbatim if options.verbatim else freeze
-    graph, notes = read(graph_def, str(root), options)
-    text = " (text)" if sniff_text(read_bytes(root)[:512]) else ""
+    if options.verbatim:
+        graph, notes = verbatim(_unparsed(root), str(root), options)
+        count = len(graph)
+    else:
+        graph_def = read_graph_def(root)
+        count = len(graph_def.node)
+        graph, notes = freeze(graph_def, str(root), options)
+    text = " (text)" if sniff_text(head(root)) else ""
     return Loaded(f"Frozen TensorFlow graph{text} with {count} nodes", (root,), graph=graph, notes=notes)
+
+
+def _unparsed(path: Path) -> Any:
+    """The bytes of a binary GraphDef, which is read node by node; the proto of any other."""
+    content = read_bytes(path)
+    if sniff_text(content[:4096]) is None and content:
+        message = sniff(content)
+        if message is not None and message.kind == "graph":
+            return content
+    return read_graph_def(path)
 
 
 def read_graph_def(path: Path) -> Any:

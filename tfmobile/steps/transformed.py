@@ -36,16 +36,15 @@ def need_passes(plan: Plan) -> None:
 
 def write_graph(graph: Graph, path: str | Path) -> int:
     """Write a GraphDef, as text when the name ends in .pbtxt; its size in bytes. Raises OutputError."""
-    from tfmobile.graph.graphdef import serialize, to_graph_def
+    from tfmobile.graph.graphdef import serialized_parts, to_graph_def
 
     if str(path).endswith(".pbtxt"):
         from google.protobuf import text_format
 
-        content = text_format.MessageToString(to_graph_def(graph)).encode()
+        write_file(Path(path), text_format.MessageToString(to_graph_def(graph)).encode())
     else:
-        content = serialize(graph)
-    write_file(Path(path), content)
-    return len(content)
+        write_file(Path(path), serialized_parts(graph))
+    return Path(path).stat().st_size
 
 
 def zipped_bytes(path: str | Path) -> int:
