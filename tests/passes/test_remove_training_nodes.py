@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,6 @@ from tfmobile.graph.run import run
 from tfmobile.passes import rewrite
 
 _PASSES = ["strip-unused", "remove-training-nodes", "fold-constants"]
-
-
-@pytest.fixture
-def dataflow_control() -> Iterator[None]:
-    """TF1 conditionals: Switch and Merge."""
-    import tensorflow as tf
-
-    tf.compat.v1.disable_control_flow_v2()
-    yield
-    tf.compat.v1.enable_control_flow_v2()
 
 
 def _ops(graph: Graph) -> list[str]:

@@ -87,9 +87,12 @@ class GraphEditor:
         self._index(node)
         return node
 
-    def add_constant(self, name: str, value: Array, *, beside: str) -> TensorRef:
-        """Add a Const under ``name``, made free."""
-        return TensorRef(self.add(constant(self.fresh(name), value), beside=beside).name)
+    def add_constant(
+        self, name: str, value: Array, *, beside: str, controls: Iterable[str] = (), device: str = ""
+    ) -> TensorRef:
+        """Add a Const under ``name``, made free, that waits for ``controls``."""
+        node = dataclasses.replace(constant(self.fresh(name), value), controls=tuple(controls), device=device)
+        return TensorRef(self.add(node, beside=beside).name)
 
     def replace(self, node: Node) -> None:
         """Put ``node`` in the place of the node of the same name."""

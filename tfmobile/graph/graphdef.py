@@ -6,6 +6,7 @@ stale when a pass rewires it. So are attributes that hold no value.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 from tfmobile.errors import ModelError
 from tfmobile.graph.attributes import decode_attr, encode_attr
 from tfmobile.graph.model import Graph, Node, TensorRef, TensorSpec
+from tfmobile.graph.wire import BYTES, WireError, fields
 
 _STALE = frozenset({"_class", "_output_shapes"})
-_NODE_KEY = 0x0A
-"""GraphDef.node: field 1, wire type 2."""
+_NODE = 1
+"""The number of the field GraphDef.node."""
 
 
 def _is_kept(key: str, value: Any) -> bool:
@@ -115,45 +117,22 @@ def _sources(node: Node) -> Iterable[str]:
 
 
 def _read(content: memoryview) -> tuple[Iterable[Any], Any]:
-    """The NodeDefs, each parsed when its turn comes, and a GraphDef of all the rest."""
+    """The NodeDefs, each parsed when its turn comes, and a GraphDef of all the rest, also of what cannot be read."""
     from tensorflow.core.framework import graph_pb2, node_def_pb2
 
     nodes: list[memoryview] = []
     rest = bytearray()
-    for start, body, end in _fields(content):
-        if content[start] == _NODE_KEY and body > start:
-            nodes.append(content[body:end])
-        else:
-            rest += content[start:end]
+    at = 0
+    with contextlib.suppress(WireError):
+        for field in fields(content):
+            if (field.number, field.kind) == (_NODE, BYTES):
+                nodes.append(content[field.start : field.end])
+            else:
+                rest += content[at : field.end]
+            at = field.end
+    rest += content[at:]
     proto = _parse(graph_pb2.GraphDef(), bytes(rest))
     return itertools.chain((_parse(node_def_pb2.NodeDef(), item) for item in nodes), proto.node), proto
-
-
-def _fields(content: memoryview) -> Iterator[tuple[int, int, int]]:
-    """Where each field starts, its payload starts, and it ends; from the first odd one on, all the rest in one.
-
-    Protobuf's wire format: a field is a key and, with wire type 2, a length and that many bytes.
-    """
-    at = 0
-    while at < len(content):
-        length, body = _varint(content, at + 1)
-        if content[at] & 0x87 != 2 or body + length > len(content):  # another wire type, a large number, cut short
-            break
-        yield at, body, body + length
-        at = body + length
-    if at < len(content):
-        yield at, at, len(content)
-
-
-def _varint(content: memoryview, at: int) -> tuple[int, int]:
-    """The base-128 number at ``at`` and where it ends; one too large for any length where it is cut short."""
-    value = shift = 0
-    for byte in content[at : at + 10]:
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-    return len(content) + 1, at
 
 
 def _parse(proto: Any, content: bytes | memoryview) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tfmobile.loading.wire import BYTES, VARINT, Buffer, Field, WireError, fields
+from tfmobile.graph.wire import BYTES, VARINT, Buffer, Field, WireError, fields
 
 _OP = re.compile(rb"[A-Z_][A-Za-z0-9_>.]*\Z")
 # First word of a text protobuf → message.

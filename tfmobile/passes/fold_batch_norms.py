@@ -19,7 +19,7 @@ from tfmobile.passes.convolutions.after_layers import AfterLayers
 from tfmobile.passes.convolutions.before_layers import fold_front
 from tfmobile.passes.convolutions.chains import Wanted
 from tfmobile.passes.convolutions.fronts import Front, Fronts
-from tfmobile.passes.convolutions.static import Shapes
+from tfmobile.passes.known_types import Types
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def fold(graph: Graph, *, after: Wanted, before: Callable[[Node, Constants], boo
     work = AfterLayers(editor, constants, after, whole=whole)
     work.run()
     changed, reasons = work.changed, work.reasons
-    fronts = Fronts(editor, constants, Shapes(graph), lambda node: before(node, constants))
+    fronts = Fronts(editor, constants, Types(graph), lambda node: before(node, constants))
     for front in fronts:
         problem = _fold_exactly(editor, constants, fronts, front)
         if problem:

@@ -13,7 +13,7 @@ from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.functions import unused_library
 from tfmobile.graph.model import DType, Graph, Node, Shape, ShapeAttr, TensorRef, TensorSpec
 from tfmobile.graph.text import shape_text
-from tfmobile.passes.simplify.known_types import Types
+from tfmobile.passes.known_types import Types
 
 _KINDS = frozenset(
     {"float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"}

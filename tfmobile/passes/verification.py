@@ -51,6 +51,7 @@ class Verifier:
         self._reference: Sequence[Mapping[str, Array]] | None = None
         self._origin: Sequence[Mapping[str, Array]] | None = None
         self._why_not = ""
+        self._runs = True
         self._last = Verdict(0.0, 0.0, len(self.samples))
 
     def unchanged(self) -> Verdict:
@@ -87,7 +88,7 @@ class Verifier:
             self.samples = tuple(random_samples(result.graph))
             self._reference = None
             self._why_not = "Not compared: the inputs were changed to what the graph before it cannot take."
-        self._origin = None
+        self._origin, self._runs = None, True
         self.against = f"the graph before {name}"
 
     def _answer(self) -> None:
@@ -103,6 +104,7 @@ class Verifier:
                 raise
             on = "on random samples" if self._random else "here"
             self._why_not = f"Not compared: the original does not run {on}. {error.why or error.what}"
+            self._runs = False
             return
         if repeats:
             self._reference = self._origin = answers
@@ -113,7 +115,7 @@ class Verifier:
         try:
             answers, repeats = _run(candidate, self.samples) if self.samples else ([], False)
         except TfmobileError as error:
-            if "does not run" in self._why_not or (isinstance(error, UnsupportedError) and not keeps_answer):
+            if not self._runs or (isinstance(error, UnsupportedError) and not keeps_answer):
                 return Verdict(None, None, 0, reason=self._why_not)
             return Verdict(None, None, 0, refused=True, reason=f"It does not run. {error.why or error.what}")
         if repeats:
@@ -129,6 +131,7 @@ class Verifier:
         except TfmobileError as error:
             if isinstance(error, UnsupportedError) and not keeps_answer:
                 self._reference, self._why_not = None, f"Not compared: {error.what} It does not run here."
+                self._runs = False
                 return Verdict(None, None, 0, reason=self._why_not)
             return Verdict(None, None, count, refused=True, reason=f"It does not run. {error.why or error.what}")
         max_abs, max_rel, worst = gaps(reference, answers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,6 @@ from tfmobile.graph.run import run
 from tfmobile.passes import rewrite
 
 _X = np.random.default_rng(6).normal(size=(2, 3)).astype("float32")
-
-
-@pytest.fixture
-def dataflow_control() -> Iterator[None]:
-    """TF1 conditionals: Switch and Merge."""
-    import tensorflow as tf
-
-    tf.compat.v1.disable_control_flow_v2()
-    yield
-    tf.compat.v1.enable_control_flow_v2()
 
 
 def _ops(graph: Graph) -> list[str]:

@@ -13,7 +13,6 @@ from tfmobile.errors import UnsupportedError, UsageError
 from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.model import Array, DType, Graph, Node, TensorRef, TensorSpec
 from tfmobile.graph.text_parser import np_dtype
-from tfmobile.passes.convolutions.rebuilding import add_constant
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,7 @@ class BakePreprocessing:
         for op, value in steps:
             what = {"ReverseV2": "bgr", "Sub": "minus_mean", "Mul": "by_std"}[op]
             constant = value if op == "ReverseV2" else value.astype(np_dtype(spec.dtype))
-            ref = add_constant(editor, f"{name}/{what}/value", constant, beside)
+            ref = editor.add_constant(f"{name}/{what}/value", constant, beside=beside)
             attrs = {"T": kind, **({"Tidx": DType("int32")} if op == "ReverseV2" else {})}
             node = Node(editor.fresh(f"{name}/{what}"), op, (data, ref), attrs=attrs)
             data = TensorRef(editor.add(node, beside=beside).name)

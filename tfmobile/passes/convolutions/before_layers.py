@@ -20,7 +20,7 @@ from tfmobile.passes.affine import Layout, Step, read_step
 from tfmobile.passes.convolutions.chains import constant_weights
 from tfmobile.passes.convolutions.fronts import Front, Sunk
 from tfmobile.passes.convolutions.input_side import data_place, response, weights_for
-from tfmobile.passes.convolutions.rebuilding import add_constant, bias_node, new_weights, rebuilt, rounded, waits_of
+from tfmobile.passes.convolutions.rebuilding import bias_node, new_weights, rebuilt, rounded, waits_of
 from tfmobile.passes.convolutions.windows import Pads
 from tfmobile.passes.linear import LINEAR_OPS, is_channel_first, output_channels
 
@@ -93,7 +93,7 @@ def _moves(editor: GraphEditor, front: Front, sunk: Sunk) -> TensorRef:
         if value:
             op = "PadV2"
             filler = rounded(front.layers[0], np.array(value))
-            inputs = (*inputs[:2], add_constant(editor, f"{node.name}/value", filler, node.name, waits))
+            inputs = (*inputs[:2], editor.add_constant(f"{node.name}/value", filler, beside=node.name, controls=waits))
         elif op == "PadV2":
             op, inputs = "Pad", inputs[:2]
         named = dataclasses.replace(node, name=editor.fresh(f"{node.name}/unscaled"), op=op, inputs=inputs)
@@ -107,7 +107,7 @@ def _subtraction(editor: GraphEditor, front: Front, sunk: Sunk, data: TensorRef)
     zeros = np.take(-sunk.offset / sunk.scale, np.argsort(sunk.order))
     if front.layout.first:
         zeros = zeros.reshape((-1,) + (1,) * ((front.layout.rank or 2) - 2))
-    ref = add_constant(editor, f"{last}/mean", rounded(layer, zeros), last, waits_of(editor, layer))
+    ref = editor.add_constant(f"{last}/mean", rounded(layer, zeros), beside=last, controls=waits_of(editor, layer))
     node = Node(
         editor.fresh(f"{last}/unscaled"), "Sub", (data, ref), attrs={"T": layer.attrs.get("T", DType("float32"))}
     )
@@ -125,8 +125,8 @@ def _padded(editor: GraphEditor, plan: _Plan, data: TensorRef, layout: Layout, v
     filler = rounded(layer, np.array(value))
     inputs = (
         data,
-        add_constant(editor, f"{layer.name}/paddings", amounts, layer.name, waits),
-        add_constant(editor, f"{layer.name}/padding_value", filler, layer.name, waits),
+        editor.add_constant(f"{layer.name}/paddings", amounts, beside=layer.name, controls=waits),
+        editor.add_constant(f"{layer.name}/padding_value", filler, beside=layer.name, controls=waits),
     )
     attrs = {"T": kind, "Tpaddings": DType("int32")}
     node = Node(editor.fresh(f"{layer.name}/padded"), "PadV2", inputs, attrs=attrs, device=layer.device)

@@ -13,7 +13,7 @@ from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import source
 from tfmobile.graph.model import Array, DType, Graph, Node, TensorRef
 from tfmobile.passes.convolutions.atrous_paths import Path, find_path
-from tfmobile.passes.convolutions.rebuilding import add_constant, rounded, waits_of
+from tfmobile.passes.convolutions.rebuilding import rounded, waits_of
 from tfmobile.passes.convolutions.windows import Pads, Window, is_same, own_pads, window_of
 
 
@@ -134,7 +134,9 @@ def _rebuild(editor: GraphEditor, path: Path, flat: _Flat, spread: Array | None)
                 inputs[0] = _pad(editor, node, inputs[0], flat)
             if spread is not None:
                 value = rounded(node, spread)
-                inputs[1] = add_constant(editor, f"{node.name}/spread", value, node.name, waits_of(editor, node))
+                inputs[1] = editor.add_constant(
+                    f"{node.name}/spread", value, beside=node.name, controls=waits_of(editor, node)
+                )
         old = TensorRef(node.name)
         new = dataclasses.replace(node, inputs=tuple(inputs), attrs=attrs)
         if place == len(path.nodes) - 1:
@@ -158,7 +160,7 @@ def _pad(editor: GraphEditor, layer: Node, data: TensorRef, flat: _Flat) -> Tens
     amounts = np.zeros((len(flat.window.axes) + 2, 2), np.int32)
     for axis, pads in zip(flat.window.axes, flat.pads, strict=True):
         amounts[axis] = pads
-    ref = add_constant(editor, f"{layer.name}/paddings", amounts, layer.name, waits_of(editor, layer))
+    ref = editor.add_constant(f"{layer.name}/paddings", amounts, beside=layer.name, controls=waits_of(editor, layer))
     attrs = {"T": layer.attrs.get("T", DType("float32")), "Tpaddings": DType("int32")}
     node = Node(editor.fresh(f"{layer.name}/padded"), "Pad", (data, ref), attrs=attrs, device=layer.device)
     return TensorRef(editor.add(node, beside=layer.name).name)

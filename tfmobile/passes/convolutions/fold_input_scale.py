@@ -15,7 +15,7 @@ from tfmobile.graph.model import Graph, Node, TensorRef
 from tfmobile.passes.affine import BATCH_NORMS
 from tfmobile.passes.convolutions.before_layers import fold_front
 from tfmobile.passes.convolutions.fronts import Front, Fronts, Sunk, follows_a_layer, named, uniform_zero
-from tfmobile.passes.convolutions.static import Shapes
+from tfmobile.passes.known_types import Types
 from tfmobile.passes.linear import LINEAR_OPS
 
 _STEPS = frozenset({"Mul", "RealDiv", "Div", "Add", "AddV2", "Sub", "BiasAdd"}) | BATCH_NORMS.keys()
@@ -49,7 +49,7 @@ class FoldInputScale:
         """One sentence in ``changed`` for each chain, one in ``skipped`` for each left at a layer or an input."""
         editor = GraphEditor(graph)
         constants = Constants(editor)
-        fronts = Fronts(editor, constants, Shapes(graph), lambda node: node.op in _FOLDED)
+        fronts = Fronts(editor, constants, Types(graph), lambda node: node.op in _FOLDED)
         changed: list[str] = []
         skipped: list[str] = []
         told: set[str] = set()

@@ -11,8 +11,9 @@ from tfmobile.artifacts import PassResult
 from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import attr_text, source
 from tfmobile.graph.model import Graph, Node, TensorRef
-from tfmobile.passes.convolutions.static import Shapes, pairs
+from tfmobile.passes.convolutions.integers import pairs
 from tfmobile.passes.convolutions.windows import CONVOLUTIONS, Pads, Window, is_same, own_pads, window_of
+from tfmobile.passes.known_types import Types
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class FoldPads:
 
     def apply(self, graph: Graph) -> PassResult:
         """One sentence in ``changed`` for each Pad folded, one in ``skipped`` for each left before a convolution."""
-        editor, shapes = GraphEditor(graph), Shapes(graph)
+        editor, types = GraphEditor(graph), Types(graph)
         changed: list[str] = []
         skipped: list[str] = []
         for node in editor:
@@ -50,7 +51,7 @@ class FoldPads:
             readers = editor.readers(TensorRef(node.name))
             if not any(_is_convolution(reader, node) for reader in readers):
                 continue
-            problem = self._fold(editor, shapes, node, readers)
+            problem = self._fold(editor, types, node, readers)
             if problem:
                 skipped.append(f"Left '{node.name}' ({node.op}): {problem}.")
             else:
@@ -58,7 +59,7 @@ class FoldPads:
                 changed.append(f"Folded '{node.name}' ({node.op}) into {names}.")
         return PassResult(editor.finish() if changed else graph, tuple(changed), tuple(skipped))
 
-    def _fold(self, editor: GraphEditor, shapes: Shapes, pad: Node, readers: list[Node]) -> str:
+    def _fold(self, editor: GraphEditor, types: Types, pad: Node, readers: list[Node]) -> str:
         """Do it; the reason when it cannot be done."""
         added = _added(editor, pad)
         if isinstance(added, str):
@@ -70,7 +71,7 @@ class FoldPads:
             return f"'{other.name}' ({other.op}) reads it too"
         found: list[Mapping[str, Any]] = []
         for reader in readers:
-            attrs = self._attributes(editor, shapes, pad, reader, added)
+            attrs = self._attributes(editor, types, pad, reader, added)
             if isinstance(attrs, str):
                 return attrs
             found.append(attrs)
@@ -82,10 +83,10 @@ class FoldPads:
         return ""
 
     def _attributes(
-        self, editor: GraphEditor, shapes: Shapes, pad: Node, layer: Node, added: Pads
+        self, editor: GraphEditor, types: Types, pad: Node, layer: Node, added: Pads
     ) -> Mapping[str, Any] | str:
         """The attributes of the convolution that pads by itself; or why it cannot."""
-        window = _window(editor, shapes, layer)
+        window = _window(editor, types, layer)
         if window is None:
             return f"the shape of the filter of '{layer.name}' is not known"
         if any(any(amounts) for axis, amounts in enumerate(added) if axis not in window.axes):
@@ -99,7 +100,7 @@ class FoldPads:
         )
         same = is_same(total, window, None)
         if same is None:  # the size decides
-            same = is_same(total, window, shapes(pad.inputs[0]))
+            same = is_same(total, window, types.shape(pad.inputs[0]))
         attrs = {key: value for key, value in layer.attrs.items() if key != "explicit_paddings"}
         if same:
             return {**attrs, "padding": b"SAME"}
@@ -128,9 +129,9 @@ def _added(editor: GraphEditor, pad: Node) -> Pads | str:
     return added
 
 
-def _window(editor: GraphEditor, shapes: Shapes, layer: Node) -> Window | None:
+def _window(editor: GraphEditor, types: Types, layer: Node) -> Window | None:
     weights = source(editor, layer.inputs[1]).value
-    shape = weights.shape if weights is not None else shapes(layer.inputs[1])
+    shape = weights.shape if weights is not None else types.shape(layer.inputs[1])
     if shape is None or len(shape) != 4 or shape[0] is None or shape[1] is None:
         return None
     return window_of(layer, (shape[0], shape[1]))

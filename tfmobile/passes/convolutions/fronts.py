@@ -13,9 +13,10 @@ from tfmobile.graph.model import Array, Node, TensorRef
 from tfmobile.passes.affine import BATCH_NORMS, Layout, Step, read_step
 from tfmobile.passes.convolutions.chains import Link, constant_weights
 from tfmobile.passes.convolutions.input_side import data_place, input_channels, pads_of, reads_channels_last
+from tfmobile.passes.convolutions.integers import number_list, pairs
 from tfmobile.passes.convolutions.moves import COPIES, MOVES, POSITIVE_ONLY, axis_of, moved
-from tfmobile.passes.convolutions.static import Shapes, number_list, pairs
 from tfmobile.passes.convolutions.windows import Pads
+from tfmobile.passes.known_types import Types
 from tfmobile.passes.linear import LINEAR_OPS, is_channel_first
 
 PADS = frozenset({"Pad", "PadV2"})
@@ -71,12 +72,10 @@ class Fronts:
     ``shapes`` are those of the graph before; they are asked for only where such a node is found.
     """
 
-    def __init__(
-        self, editor: GraphEditor, constants: Constants, shapes: Shapes, wanted: Callable[[Node], bool]
-    ) -> None:
+    def __init__(self, editor: GraphEditor, constants: Constants, types: Types, wanted: Callable[[Node], bool]) -> None:
         self._editor = editor
         self._constants = constants
-        self._shapes = shapes
+        self._types = types
         self._wanted = wanted
 
     def __iter__(self) -> Iterator[Front]:
@@ -104,7 +103,7 @@ class Fronts:
             return None
         rank = ranks.pop()
         if rank is None:
-            shape = self._shapes(bottom)
+            shape = self._types.shape(bottom)
             rank = len(shape) if shape is not None else None
         if rank is None:
             return None
@@ -183,14 +182,14 @@ class Fronts:
         value = self._constants(other)
         if value is not None and value.ndim == 0:
             return True
-        shape = self._shapes(data)
+        shape = self._types.shape(data)
         if value is None or shape is None or len(shape) != layout.rank:
             return False
         return value.size == 1 or shape[axis_of(layout)] == layout.channels
 
     def _before(self, node: Node, data: TensorRef, layout: Layout, front: Front) -> Layout | None:
         """The layout of what a move reads."""
-        shape = self._shapes(data)
+        shape = self._types.shape(data)
         if shape is None or len(shape) < 2:
             return None
         for first in (False, True):
@@ -227,7 +226,7 @@ class Fronts:
             return None
         found = pads_of(layer, weights, None)
         if found is None:  # the size decides
-            found = pads_of(layer, weights, self._shapes(front.bottom))
+            found = pads_of(layer, weights, self._types.shape(front.bottom))
         return () if found is not None and not any(map(any, found)) else found
 
     def sink(self, front: Front) -> Sunk | str:

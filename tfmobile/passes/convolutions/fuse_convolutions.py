@@ -13,8 +13,8 @@ from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import attr_dtype, attr_text, source
 from tfmobile.graph.model import DType, Graph, Node, TensorRef
 from tfmobile.passes.affine import is_nchw
-from tfmobile.passes.convolutions.rebuilding import add_constant, waits_of
-from tfmobile.passes.convolutions.static import pairs
+from tfmobile.passes.convolutions.integers import pairs
+from tfmobile.passes.convolutions.rebuilding import waits_of
 
 _RESIZE, _PAD = "ResizeBilinear", "MirrorPad"
 
@@ -159,7 +159,7 @@ def _replace(editor: GraphEditor, conv: Node, before: list[Node]) -> None:
     if pad is not None and given is not None and given.dtype == np.int32:
         amounts = pad.inputs[1]
     else:
-        amounts = add_constant(editor, f"{conv.name}/paddings", paddings, conv.name, waits)
+        amounts = editor.add_constant(f"{conv.name}/paddings", paddings, beside=conv.name, controls=waits)
     attrs: dict[str, Any] = {key: conv.attrs[key] for key in ("T", "strides", "padding") if key in conv.attrs}
     attrs["mode"] = pad.attrs.get("mode", b"REFLECT") if pad is not None else b"REFLECT"
     inputs: tuple[TensorRef, ...] = (before[0].inputs[0], amounts, conv.inputs[1])

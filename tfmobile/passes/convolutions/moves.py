@@ -12,7 +12,7 @@ from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import attr_dtype
 from tfmobile.graph.model import Node, TensorRef
 from tfmobile.passes.affine import Layout, is_nchw
-from tfmobile.passes.convolutions.static import number_list, pairs, whole_numbers
+from tfmobile.passes.convolutions.integers import number_list, pairs, whole_numbers
 
 _Rule: TypeAlias = Callable[[GraphEditor, Node, Layout], "Layout | None"]
 

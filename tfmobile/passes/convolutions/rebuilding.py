@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfmobile.graph.edit import GraphEditor, constant
+from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import source
 from tfmobile.graph.model import Array, DType, Node, TensorRef
 from tfmobile.passes.linear import LINEAR_OPS
@@ -25,20 +25,14 @@ def rounded(layer: Node, weights: Array) -> Array:
 
 def new_weights(editor: GraphEditor, layer: Node, weights: Array) -> TensorRef:
     """New weights for ``layer``, as a constant."""
-    return add_constant(editor, f"{layer.name}/folded_weights", weights, layer.name, waits_of(editor, layer))
+    return editor.add_constant(
+        f"{layer.name}/folded_weights", weights, beside=layer.name, controls=waits_of(editor, layer)
+    )
 
 
 def waits_of(editor: GraphEditor, layer: Node) -> tuple[str, ...]:
     """What the layer's weights wait for: inside a loop, all constants must."""
     return source(editor, layer.inputs[LINEAR_OPS[layer.op].weights]).controls
-
-
-def add_constant(
-    editor: GraphEditor, name: str, value: Array, beside: str, controls: tuple[str, ...] = ()
-) -> TensorRef:
-    """Add a Const that waits for ``controls``, under ``name`` made free."""
-    node = dataclasses.replace(constant(editor.fresh(name), value), controls=controls)
-    return TensorRef(editor.add(node, beside=beside).name)
 
 
 def bias_node(layer: Node, channels_first: bool) -> Node:
@@ -74,7 +68,7 @@ def rebuilt(
 
 
 def _bias(editor: GraphEditor, name: str, bias: Array, beside: str, layer: Node) -> TensorRef:
-    return add_constant(editor, f"{name}/folded_bias", bias, beside, waits_of(editor, layer))
+    return editor.add_constant(f"{name}/folded_bias", bias, beside=beside, controls=waits_of(editor, layer))
 
 
 def _put(editor: GraphEditor, node: Node, name: str, beside: str) -> TensorRef:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,12 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tfmobile.artifacts import PassResult
-from tfmobile.graph.edit import GraphEditor, constant
+from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import Constants, attr_dtype, source
 from tfmobile.graph.model import Array, Attr, Graph, Node, TensorRef
 from tfmobile.passes.affine import is_nchw
+from tfmobile.passes.known_types import Types
 from tfmobile.passes.simplify.bypass import Bypass
-from tfmobile.passes.simplify.known_types import Types
 from tfmobile.passes.simplify.scale_steps import Affine, Refused, Step, affine, combined, in_range, read_step, stretches
 
 _EXACT = frozenset({"float32", "float64"})
@@ -181,9 +180,8 @@ class _Folding:
 
     def _constant(self, name: str, value: Array, last: Node, data: TensorRef) -> TensorRef:
         """A Const that is alive where ``data`` is."""
-        node = constant(self.editor.fresh(name), value)
         controls = (data.node,) if self.bypass.control_flow else ()
-        return TensorRef(self.editor.add(dataclasses.replace(node, controls=controls), beside=last.name).name)
+        return self.editor.add_constant(name, value, beside=last.name, controls=controls)
 
 
 def _both(first: Affine, then: Affine, kind: np.dtype[Any]) -> Affine | Refused:

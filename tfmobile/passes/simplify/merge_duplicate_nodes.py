@@ -13,8 +13,8 @@ from tfmobile.graph.edit import GraphEditor, in_order
 from tfmobile.graph.match import CONTROL_FLOW, FUNCTIONAL
 from tfmobile.graph.model import DType, Graph, Node, RawAttr, TensorRef
 from tfmobile.graph.ops import is_stateful
+from tfmobile.passes.known_types import Types
 from tfmobile.passes.simplify.contents import Contents, hashable
-from tfmobile.passes.simplify.known_types import Types
 
 _NEVER = CONTROL_FLOW | FUNCTIONAL | {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "NoOp"}
 _BACK = frozenset({"NextIteration", "RefNextIteration"})

@@ -12,8 +12,8 @@ from tfmobile.artifacts import PassResult
 from tfmobile.graph.edit import GraphEditor, constant
 from tfmobile.graph.match import source
 from tfmobile.graph.model import DType, Graph, Node, Shape, TensorRef
+from tfmobile.passes.known_types import Types
 from tfmobile.passes.simplify.bypass import Bypass
-from tfmobile.passes.simplify.known_types import Types
 
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 

@@ -12,9 +12,9 @@ from tfmobile.graph.match import origin
 from tfmobile.graph.model import Graph, Node, TensorRef
 from tfmobile.passes.control_edges import drop_idle_controls
 from tfmobile.passes.dead_branches import CASES, IFS, choose_branches
+from tfmobile.passes.known_types import Types
 from tfmobile.passes.scalars import Scalars
 from tfmobile.passes.simplify.bypass import Bypass
-from tfmobile.passes.simplify.known_types import Types
 from tfmobile.passes.switches import SWITCHES
 
 _SELECTS = frozenset({"Select", "SelectV2"})

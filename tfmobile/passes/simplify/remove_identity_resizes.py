@@ -12,8 +12,8 @@ from tfmobile.artifacts import PassResult
 from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import attr_dtype, source
 from tfmobile.graph.model import Array, DType, Graph, Node, TensorRef
+from tfmobile.passes.known_types import Types
 from tfmobile.passes.simplify.bypass import Bypass
-from tfmobile.passes.simplify.known_types import Types
 
 _FLOAT_RESIZES = frozenset({"ResizeBilinear", "ResizeBicubic", "ResizeArea"})
 """Those that give float32, whatever they get."""

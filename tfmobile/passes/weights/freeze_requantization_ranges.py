@@ -11,7 +11,7 @@ import numpy as np
 
 from tfmobile.artifacts import PassResult
 from tfmobile.errors import DataError, UnsupportedError
-from tfmobile.graph.edit import GraphEditor, constant
+from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.model import Graph, Node, TensorRef
 from tfmobile.passes.weights.range_log import Range, read_ranges
 
@@ -87,9 +87,9 @@ def _at(values: Sequence[float], place: float) -> float:
 
 def _freeze(editor: GraphEditor, node: Node, low: float, high: float) -> None:
     for index, (what, value) in enumerate((("min", low), ("max", high))):
-        made = constant(editor.fresh(f"{node.name}/frozen_{what}"), np.asarray(value, np.float32))
-        editor.add(Node(made.name, "Const", (), node.controls, made.attrs, node.device), beside=node.name)
-        editor.redirect(TensorRef(node.name, index), TensorRef(made.name))
+        name, end = f"{node.name}/frozen_{what}", np.asarray(value, np.float32)
+        ref = editor.add_constant(name, end, beside=node.name, controls=node.controls, device=node.device)
+        editor.redirect(TensorRef(node.name, index), ref)
     editor.redirect_controls(node.name, node.controls)
     editor.remove(node.name)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from tfmobile.artifacts import PassResult
 from tfmobile.graph.attributes import QUANTIZED, compact
-from tfmobile.graph.edit import GraphEditor, constant
-from tfmobile.graph.model import Array, DType, Graph, Node, TensorRef
+from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.model import Array, DType, Graph, Node
 
 _LEVELS = 255
 """The largest quint8."""
@@ -84,9 +84,8 @@ def _store(editor: GraphEditor, node: Node, value: Array) -> None:
     parts = (("const", codes.view(QUANTIZED["quint8"])), ("min", np.float32(low)), ("max", np.float32(high)))
     refs = []
     for what, part in parts:
-        made = constant(editor.fresh(f"{node.name}_quantized_{what}"), compact(np.asarray(part)))
-        editor.add(Node(made.name, "Const", (), node.controls, made.attrs, node.device), beside=node.name)
-        refs.append(TensorRef(made.name))
+        name, stored = f"{node.name}_quantized_{what}", compact(np.asarray(part))
+        refs.append(editor.add_constant(name, stored, beside=node.name, controls=node.controls, device=node.device))
     attrs = {"T": DType("quint8"), "mode": b"MIN_FIRST"}
     editor.replace(Node(node.name, "Dequantize", tuple(refs), (), attrs, node.device))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfmobile.artifacts import PassResult
 from tfmobile.graph.attributes import compact
-from tfmobile.graph.edit import GraphEditor, constant
+from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import PASS_THROUGH, source
 from tfmobile.graph.model import Array, DType, Graph, Node, TensorRef
 
@@ -149,6 +149,5 @@ def _replace(editor: GraphEditor, table: Node, gathers: list[Node], rows: Array,
 
 
 def _constant(editor: GraphEditor, table: Node, what: str, value: Array) -> TensorRef:
-    made = constant(editor.fresh(f"{table.name}/{what}"), compact(value))
-    node = Node(made.name, "Const", (), table.controls, made.attrs, table.device)
-    return TensorRef(editor.add(node, beside=table.name).name)
+    name = f"{table.name}/{what}"
+    return editor.add_constant(name, compact(value), beside=table.name, controls=table.controls, device=table.device)

@@ -12,14 +12,14 @@ from tfmobile.graph.shapes import infer_types
 
 
 class Types:
-    """Shapes and dtypes in ``graph`` as it was given, of the nodes ``names`` and all before them.
+    """Shapes and dtypes in ``graph`` as it was given, of the nodes ``names`` and all before them; else of all nodes.
 
     Inferred when first asked for; nothing is known when TensorFlow cannot tell (an op it does not have).
     """
 
-    def __init__(self, graph: Graph, names: Iterable[str]) -> None:
+    def __init__(self, graph: Graph, names: Iterable[str] | None = None) -> None:
         self._graph = graph
-        self._names = list(names)
+        self._names = None if names is None else list(names)
         self._known: dict[TensorRef, tuple[Shape, str]] | None = None
 
     def shape(self, ref: TensorRef) -> Shape:
@@ -37,15 +37,19 @@ class Types:
 
     def _types(self) -> dict[TensorRef, tuple[Shape, str]]:
         if self._known is None:
-            kept = needed(self._graph.nodes, self._names)
-            part = dataclasses.replace(
-                self._graph,
-                nodes={name: node for name, node in self._graph.nodes.items() if name in kept},
-                inputs=tuple(spec for spec in self._graph.inputs if spec.ref.node in kept),
-                outputs=(),
-            )
             try:
-                self._known = infer_types(part)
+                self._known = infer_types(self._part())
             except TfmobileError:
                 self._known = {}
         return self._known
+
+    def _part(self) -> Graph:
+        if self._names is None:
+            return self._graph
+        kept = needed(self._graph.nodes, self._names)
+        return dataclasses.replace(
+            self._graph,
+            nodes={name: node for name, node in self._graph.nodes.items() if name in kept},
+            inputs=tuple(spec for spec in self._graph.inputs if spec.ref.node in kept),
+            outputs=(),
+        )
