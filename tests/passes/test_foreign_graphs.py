@@ -14,11 +14,11 @@ from tests.passes.each_pass import KEEPING, TRIED, Answers, feeds_through, moved
 from tfmobile.artifacts import PassResult
 from tfmobile.errors import TfmobileError
 from tfmobile.graph.graphdef import from_graph_def
+from tfmobile.graph.linear import BATCH_NORMS
 from tfmobile.graph.match import CONTROL_FLOW
 from tfmobile.graph.model import Graph, TensorRef, TensorSpec
 from tfmobile.graph.run import run
 from tfmobile.passes import rewrite
-from tfmobile.passes.affine import BATCH_NORMS
 
 TOLERANCE = 1e-5
 """Of the output's largest value."""

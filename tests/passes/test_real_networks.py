@@ -9,12 +9,12 @@ import pytest
 
 from benchmarks.synthetic_graph import build
 from tests.passes.each_pass import KEEPING, TRIED, feeds_through, moved, tried
+from tfmobile.graph.linear import BATCH_NORMS
 from tfmobile.graph.model import Graph
 from tfmobile.graph.run import Runner, run
 from tfmobile.graph.samples import random_samples
 from tfmobile.loading import load
 from tfmobile.passes import rewrite
-from tfmobile.passes.affine import BATCH_NORMS
 
 pytestmark = pytest.mark.slow
 MOBILENET, EFFICIENTNET = "mobilenet_v1_0.25_224/frozen.pb", "efficientnet_lite0/model.keras"

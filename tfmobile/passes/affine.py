@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import BATCH_NORMS
 from tfmobile.graph.match import Constants, attr_text
 from tfmobile.graph.model import Array, Node, TensorRef
-
-BATCH_NORMS: Mapping[str, float] = {
-    "FusedBatchNorm": 1e-4,
-    "FusedBatchNormV2": 1e-4,
-    "FusedBatchNormV3": 1e-4,
-    "BatchNormWithGlobalNormalization": 0.0,
-}
-"""Batch-norm ops and the epsilon that stands for an attribute left out."""
 
 _SUMS = frozenset({"Add", "AddV2", "BiasAdd", "Sub"})
 _PRODUCTS = frozenset({"Mul", "RealDiv", "Div"})

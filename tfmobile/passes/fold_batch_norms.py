@@ -12,9 +12,9 @@ from typing import ClassVar
 
 from tfmobile.artifacts import PassResult
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import BATCH_NORMS
 from tfmobile.graph.match import Constants, source
 from tfmobile.graph.model import Graph, Node, TensorRef
-from tfmobile.passes.affine import BATCH_NORMS
 from tfmobile.passes.convolutions.after_layers import AfterLayers
 from tfmobile.passes.convolutions.before_layers import fold_front
 from tfmobile.passes.convolutions.chains import Wanted

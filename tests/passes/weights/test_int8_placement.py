@@ -17,9 +17,9 @@ from tfmobile.graph.run import run
 from tfmobile.graph.text_parser import parse_graph
 from tfmobile.loading import load
 from tfmobile.passes import make_pass, rewrite
-from tfmobile.passes.weights.placement import place
 from tfmobile.runtime.describe import describe
 from tfmobile.runtime.interpreter import Interpreter, open_interpreter
+from tfmobile.scheme.placement import place
 
 CALL = "quantize_nodes(input_min=-1, input_max=1, fallback_min=-6, fallback_max=6)"
 SHAPE = (1, 8, 8, 3)

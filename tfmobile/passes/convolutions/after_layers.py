@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import BATCH_NORMS, LINEAR_OPS, scaled
 from tfmobile.graph.match import Constants
 from tfmobile.graph.model import Array, Node, TensorRef
-from tfmobile.passes.affine import BATCH_NORMS
 from tfmobile.passes.convolutions.chains import (
     Chain,
     Link,
@@ -25,7 +25,6 @@ from tfmobile.passes.convolutions.chains import (
 )
 from tfmobile.passes.convolutions.moves import POSITIVE_ONLY
 from tfmobile.passes.convolutions.rebuilding import bias_node, new_weights, rebuilt, rounded
-from tfmobile.passes.linear import LINEAR_OPS, scaled
 
 _BEFORE_BIAS = frozenset({"BatchToSpaceND", "Squeeze"})
 """Nodes after which a bias may stand and still be fused with the layer."""

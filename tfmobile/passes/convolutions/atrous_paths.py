@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import BATCH_NORMS
 from tfmobile.graph.match import source
 from tfmobile.graph.model import Array, Node, TensorRef
-from tfmobile.passes.affine import BATCH_NORMS, is_nchw
+from tfmobile.passes.affine import is_nchw
 from tfmobile.passes.convolutions.integers import number_list, pairs
 from tfmobile.passes.convolutions.moves import COPIES
 from tfmobile.passes.convolutions.windows import CONVOLUTIONS

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import LINEAR_OPS, is_channel_first, output_channels
 from tfmobile.graph.match import Constants
 from tfmobile.graph.model import Array, DType, Node, TensorRef
 from tfmobile.passes.affine import Layout, Step, read_step
@@ -22,7 +23,6 @@ from tfmobile.passes.convolutions.fronts import Front, Sunk
 from tfmobile.passes.convolutions.input_side import data_place, response, weights_for
 from tfmobile.passes.convolutions.rebuilding import bias_node, new_weights, rebuilt, rounded, waits_of
 from tfmobile.passes.convolutions.windows import Pads
-from tfmobile.passes.linear import LINEAR_OPS, is_channel_first, output_channels
 
 
 @dataclass

@@ -9,11 +9,11 @@ from typing import TypeAlias
 import numpy as np
 
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import LINEAR_OPS, is_channel_first, output_channels
 from tfmobile.graph.match import Constants, source
 from tfmobile.graph.model import Array, Node, TensorRef
 from tfmobile.passes.affine import Layout, Step, read_step
 from tfmobile.passes.convolutions.moves import POSITIVE_ONLY, axis_of, concat_axis, moved
-from tfmobile.passes.linear import LINEAR_OPS, is_channel_first, output_channels
 
 Wanted: TypeAlias = Callable[[Step], bool]
 """Which steps make a chain worth folding."""

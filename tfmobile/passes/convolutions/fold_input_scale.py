@@ -10,13 +10,12 @@ import numpy as np
 
 from tfmobile.artifacts import PassResult
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import BATCH_NORMS, LINEAR_OPS
 from tfmobile.graph.match import PASS_THROUGH, Constants
 from tfmobile.graph.model import Graph, Node, TensorRef
-from tfmobile.passes.affine import BATCH_NORMS
 from tfmobile.passes.convolutions.before_layers import fold_front
 from tfmobile.passes.convolutions.fronts import Front, Fronts, Sunk, follows_a_layer, named, uniform_zero
 from tfmobile.passes.known_types import Types
-from tfmobile.passes.linear import LINEAR_OPS
 
 _STEPS = frozenset({"Mul", "RealDiv", "Div", "Add", "AddV2", "Sub", "BiasAdd"}) | BATCH_NORMS.keys()
 _FOLDED = _STEPS | {"ReverseV2"}

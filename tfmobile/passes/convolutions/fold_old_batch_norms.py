@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tfmobile.artifacts import PassResult
+from tfmobile.graph.linear import BATCH_NORMS
 from tfmobile.graph.model import Graph
-from tfmobile.passes.affine import BATCH_NORMS
 from tfmobile.passes.fold_batch_norms import fold
 
 

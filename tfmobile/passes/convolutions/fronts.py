@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import BATCH_NORMS, LINEAR_OPS, is_channel_first
 from tfmobile.graph.match import Constants, origin
 from tfmobile.graph.model import Array, Node, TensorRef
-from tfmobile.passes.affine import BATCH_NORMS, Layout, Step, read_step
+from tfmobile.passes.affine import Layout, Step, read_step
 from tfmobile.passes.convolutions.chains import Link, constant_weights
 from tfmobile.passes.convolutions.input_side import data_place, input_channels, pads_of, reads_channels_last
 from tfmobile.passes.convolutions.integers import number_list, pairs
 from tfmobile.passes.convolutions.moves import COPIES, MOVES, POSITIVE_ONLY, axis_of, moved
 from tfmobile.passes.convolutions.windows import Pads
 from tfmobile.passes.known_types import Types
-from tfmobile.passes.linear import LINEAR_OPS, is_channel_first
 
 PADS = frozenset({"Pad", "PadV2"})
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tfmobile.graph.linear import output_channels
 from tfmobile.graph.model import Array, Node, Shape
 from tfmobile.passes.convolutions.windows import own_pads, window_of
-from tfmobile.passes.linear import output_channels
 
 _DATA: Mapping[str, int] = {"Conv2DBackpropInput": 2}
 _DENSE = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2"})

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import LINEAR_OPS
 from tfmobile.graph.match import source
 from tfmobile.graph.model import Array, DType, Node, TensorRef
-from tfmobile.passes.linear import LINEAR_OPS
 
 
 def rounded(layer: Node, weights: Array) -> Array:

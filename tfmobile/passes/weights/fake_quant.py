@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import output_channels
 from tfmobile.graph.match import source
 from tfmobile.graph.model import Array, DType, Graph, Node, TensorRef
-from tfmobile.passes.linear import output_channels
-from tfmobile.passes.weights.int8_scheme import FAKE_QUANT, LAYERS, PER_CHANNEL, Range
-from tfmobile.passes.weights.placement import WeightSite
+from tfmobile.scheme.int8 import FAKE_QUANT, LAYERS, PER_CHANNEL, Range
+from tfmobile.scheme.placement import WeightSite
 
 
 def stored_range(graph: Graph, tensor: TensorRef) -> Range | None:

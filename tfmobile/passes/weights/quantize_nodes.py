@@ -11,9 +11,9 @@ from tfmobile.artifacts import PassResult
 from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.model import Graph, TensorRef
 from tfmobile.passes.weights.fake_quant import place_on_activation, place_on_weights, stored_range
-from tfmobile.passes.weights.int8_scheme import BOUNDS, FIXED, WITHIN, Range
-from tfmobile.passes.weights.placement import Kind, Placement, Site, place
 from tfmobile.passes.weights.stored_in_8_bits import restored
+from tfmobile.scheme.int8 import BOUNDS, FIXED, WITHIN, Range
+from tfmobile.scheme.placement import Kind, Placement, Site, place
 
 _WHY_UNKNOWN: Mapping[Kind, str] = {
     "input": "its range is not known; give input_min and input_max",

@@ -13,9 +13,9 @@ from typing import Literal, TypeAlias
 from tfmobile.graph.edit import GraphEditor, in_order
 from tfmobile.graph.match import CONTROL_FLOW, attr_dtype, source
 from tfmobile.graph.model import Graph, Node, TensorRef
-from tfmobile.passes.weights.composites import composites
-from tfmobile.passes.weights.fusion import fusion
-from tfmobile.passes.weights.int8_scheme import (
+from tfmobile.scheme.composites import composites
+from tfmobile.scheme.fusion import fusion
+from tfmobile.scheme.int8 import (
     CLIPS,
     COMPUTES,
     FAKE_QUANTS,

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfmobile.graph.edit import GraphEditor
+from tfmobile.graph.linear import BATCH_NORMS, is_channel_first
 from tfmobile.graph.match import PASS_THROUGH, source
 from tfmobile.graph.model import Node, TensorRef
-from tfmobile.passes.affine import BATCH_NORMS
-from tfmobile.passes.linear import is_channel_first
-from tfmobile.passes.weights.int8_scheme import FUSED, FUSING, LAYERS, SUMS
+from tfmobile.scheme.int8 import FUSED, FUSING, LAYERS, SUMS
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import source
 from tfmobile.graph.model import Array, Node, TensorRef
-from tfmobile.passes.weights.int8_scheme import SUMS
+from tfmobile.scheme.int8 import SUMS
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,14 @@ LINEAR_OPS: Mapping[str, LinearOp] = {
     "BatchMatMulV2": LinearOp(1, None),
 }
 
+BATCH_NORMS: Mapping[str, float] = {
+    "FusedBatchNorm": 1e-4,
+    "FusedBatchNormV2": 1e-4,
+    "FusedBatchNormV3": 1e-4,
+    "BatchNormWithGlobalNormalization": 0.0,
+}
+"""Batch-norm ops and the epsilon that stands for an attribute left out."""
+
 
 def is_channel_first(node: Node) -> bool:
     """Whether the layer's channels are axis 1 of its output (NCHW) and not the last one."""

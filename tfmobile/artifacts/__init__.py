@@ -1,0 +1,61 @@
+"""The nouns that flow through the line. All frozen; numbers carry their unit in the name."""
+
+from __future__ import annotations
+
+from tfmobile.artifacts.measures import (
+    ChangedSample,
+    ClassAccuracy,
+    Comparison,
+    Evaluation,
+    Interval,
+    Latency,
+    LatencyRow,
+    ModelAccuracy,
+    Ratio,
+)
+from tfmobile.artifacts.report import Report, StepFact
+from tfmobile.artifacts.source import FeedChange, PassResult, Rewrite, RewriteStep, SourceModel, Transformation
+from tfmobile.artifacts.tflite import (
+    Calibration,
+    Difference,
+    LayerError,
+    LoadTest,
+    NamedModel,
+    OpFact,
+    Preflight,
+    Sample,
+    SizeFact,
+    TensorFact,
+    TFLiteModel,
+)
+
+__all__ = [
+    "Calibration",
+    "ChangedSample",
+    "ClassAccuracy",
+    "Comparison",
+    "Difference",
+    "Evaluation",
+    "FeedChange",
+    "Interval",
+    "Latency",
+    "LatencyRow",
+    "LayerError",
+    "LoadTest",
+    "ModelAccuracy",
+    "NamedModel",
+    "OpFact",
+    "PassResult",
+    "Preflight",
+    "Ratio",
+    "Report",
+    "Rewrite",
+    "RewriteStep",
+    "Sample",
+    "SizeFact",
+    "SourceModel",
+    "StepFact",
+    "TFLiteModel",
+    "TensorFact",
+    "Transformation",
+]
