@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfmobile.artifacts.improvement import Fidelity, Improvement, ImprovementStep
 from tfmobile.artifacts.measures import (
     ChangedSample,
     ClassAccuracy,
@@ -15,6 +16,7 @@ from tfmobile.artifacts.measures import (
 )
 from tfmobile.artifacts.report import Report, StepFact
 from tfmobile.artifacts.source import FeedChange, PassResult, Rewrite, RewriteStep, SourceModel, Transformation
+from tfmobile.artifacts.statistics import Statistics, TensorStatistics
 from tfmobile.artifacts.tflite import (
     Calibration,
     Difference,
@@ -37,6 +39,9 @@ __all__ = [
     "Difference",
     "Evaluation",
     "FeedChange",
+    "Fidelity",
+    "Improvement",
+    "ImprovementStep",
     "Interval",
     "Latency",
     "LatencyRow",
@@ -54,8 +59,10 @@ __all__ = [
     "Sample",
     "SizeFact",
     "SourceModel",
+    "Statistics",
     "StepFact",
     "TFLiteModel",
     "TensorFact",
+    "TensorStatistics",
     "Transformation",
 ]

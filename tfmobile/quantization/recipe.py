@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,10 @@ class Recipe:
     integers (float activations are then quantized while running), or turned back into floats first. ``io`` is the
     default type of inputs and outputs, one of ``io_allowed``. ``left_float``: whether an operator that cannot be
     quantized may stay float (it is always listed).
+
+    ``ranges``: the rule that makes ranges of activations of their statistics. ``improve``: what is then tried, in this
+    order, to come closer to the float model; each is kept only when it helps on held-back samples, or always
+    (``gate`` none). ``precision``: layers that get more than 8 bits, by the name of their output.
     """
 
     name: str
@@ -47,6 +52,10 @@ class Recipe:
     algorithm: Literal["min-max", "squant"] = "min-max"
     min_weight_elements: int = 0
     left_float: Literal["allow", "refuse"] = "allow"
+    ranges: str = "min-max"
+    improve: tuple[str, ...] = ()
+    gate: Literal["held-back", "none"] = "held-back"
+    precision: Mapping[str, str] = field(default_factory=dict)
 
 
 def recipe_names() -> tuple[str, ...]:

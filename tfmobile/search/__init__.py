@@ -1,0 +1,1 @@
+"""Find the fastest or smallest model that stays within the accuracy budget."""
