@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfmobile.artifacts.diagnosis import Diagnosis, Finding, LayerDiagnosis, ScalingTrial
 from tfmobile.artifacts.improvement import Fidelity, Improvement, ImprovementStep
 from tfmobile.artifacts.measures import (
     ChangedSample,
@@ -36,15 +37,18 @@ __all__ = [
     "ChangedSample",
     "ClassAccuracy",
     "Comparison",
+    "Diagnosis",
     "Difference",
     "Evaluation",
     "FeedChange",
     "Fidelity",
+    "Finding",
     "Improvement",
     "ImprovementStep",
     "Interval",
     "Latency",
     "LatencyRow",
+    "LayerDiagnosis",
     "LayerError",
     "LoadTest",
     "ModelAccuracy",
@@ -57,6 +61,7 @@ __all__ = [
     "Rewrite",
     "RewriteStep",
     "Sample",
+    "ScalingTrial",
     "SizeFact",
     "SourceModel",
     "Statistics",
