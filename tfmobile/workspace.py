@@ -22,6 +22,7 @@ from tfmobile.artifacts import StepFact
 from tfmobile.errors import OutputError
 
 _KEPT_PER_STEP = 6
+_SCRATCH = "scratch-"
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,10 @@ class Workspace:
 
     def drop_partial(self, name: str, key: str) -> None:
         self._partial(name, key).unlink(missing_ok=True)
+
+    def scratch(self, name: str, key: str) -> Path:
+        """A folder for what is large and can be made again: kept when a run is interrupted, gone when one is done."""
+        return self.work / f"{_SCRATCH}{name}-{key[:16]}"
 
     def publish(self, files: Mapping[str, bytes]) -> None:
         """Replace the results: all are written under temporary names first, then renamed."""
@@ -171,7 +176,9 @@ class Workspace:
         """Keep the newest few of every step, so that trying recipes does not fill the disk."""
         by_name: dict[str, list[Path]] = {}
         for folder in self.work.iterdir():
-            if folder.is_dir():
+            if folder.name.startswith(_SCRATCH):
+                shutil.rmtree(folder, ignore_errors=True)
+            elif folder.is_dir():
                 by_name.setdefault(folder.name.rpartition("-")[0], []).append(folder)
         for folders in by_name.values():
             folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfmobile.artifacts.improvement import Improvement
 from tfmobile.artifacts.measures import Evaluation, Latency
 from tfmobile.artifacts.source import Rewrite, SourceModel
 from tfmobile.artifacts.tflite import Calibration, Difference, LayerError, LoadTest, TFLiteModel
@@ -46,3 +47,4 @@ class Report:
     notes: tuple[str, ...]
     """What was not done or not measured, and why: shown, never hidden."""
     out: str
+    improvement: Improvement | None = None

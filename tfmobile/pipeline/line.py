@@ -13,7 +13,7 @@ from tfmobile.artifacts import NamedModel, Report
 from tfmobile.graph.model import Array
 from tfmobile.plan import make_plan
 from tfmobile.progress import Progress, silent
-from tfmobile.steps import measured, own_ranges
+from tfmobile.steps import by_recipe, measured, own_ranges
 from tfmobile.steps import model as model_steps
 from tfmobile.steps import quantized as quantized_steps
 from tfmobile.steps.baked import bake
@@ -86,25 +86,17 @@ def optimize(
         feeds: Sequence[Mapping[str, Array]] = some_feeds(plan, calibration_path, inputs, VERIFY_SAMPLES)
         feeds_key = {"samples": data_key(plan, calibration_path), "count": VERIFY_SAMPLES}
 
-        calibration, ranges_key = None, None
         ranged = (source, loaded) if own_ranges.brings_ranges(source) else None
         if ranged is not None:
             source, loaded = own_ranges.float_twin(context, source, loaded, recipe_)
         prepared = model_steps.prepare(context, source, loaded, feeds, feeds_key)
         if ranged is not None and own_ranges.uses_ranges(recipe_):
-            content, made = own_ranges.quantize(context, *ranged, feeds, feeds_key, recipe_)
+            quantized = own_ranges.quantize(context, *ranged, feeds, feeds_key, recipe_, prepared.floating)
         else:
-            if recipe_.needs_calibration:
-                calibration, calibrated = quantized_steps.calibrate(
-                    context, recipe_, prepared.floating, inputs, prepared.key
-                )
-                ranges_key = calibrated.key
-            content, made = quantized_steps.quantize(
-                context, recipe_, prepared.floating, calibration, plan.optimize.io, [prepared.key, ranges_key]
-            )
+            quantized = by_recipe.quantize(context, recipe_, prepared, inputs)
         description = f"{source.summary}; recipe {recipe_.name}, made by tfmobile"
         content, finished = quantized_steps.add_metadata(
-            context, content, Path(source.path).stem, description, made.key
+            context, quantized.content, Path(source.path).stem, description, quantized.key
         )
 
         real_feeds = feeds
@@ -112,7 +104,7 @@ def optimize(
         load_test = quantized_steps.load_test(context, content, feeds, finished.key)
         models_key = [prepared.key, finished.key, feeds_key]
         differences = model_steps.compare(context, source, prepared.floating, content, feeds, models_key)
-        layer_errors = quantized_steps.layer_errors(context, prepared.floating, content, feeds, models_key)
+        layer_errors = quantized_steps.layer_errors(context, quantized.floating, content, feeds, models_key)
 
         models = [NamedModel("original", prepared.original), NamedModel("optimized", content)]
         evaluation = latency = None
@@ -130,7 +122,7 @@ def optimize(
             recipe=recipe_,
             target=target_,
             prepared=prepared,
-            calibration=calibration,
+            quantized=quantized,
             content=content,
             load_test=load_test,
             differences=differences,

@@ -90,13 +90,13 @@ def rewrite(
 
         result = apply_passes(graph, names, feeds, progress=context.progress)
         worst = max((item.max_rel for item in result.steps if item.max_rel is not None), default=None)
-        facts = {"graph": _graph_facts(result.graph), "steps": encode(result.steps), "max_rel": worst}
-        return _dump_graph(result.graph), facts
+        facts = {"graph": graph_facts(result.graph), "steps": encode(result.steps), "max_rel": worst}
+        return dump_graph(result.graph), facts
 
     step = context.step("rewrite", {"load": loaded.key, "passes": list(names), "samples": feeds_key}, compute)
     steps = tuple(decode(RewriteStep, item) for item in step.facts["steps"])
     context.note(*(f"The pass {item.name} was refused: {item.reason}" for item in steps if item.refused))
-    return Rewrite(_read_graph(step, step.facts["graph"]), steps), step
+    return Rewrite(read_graph(step, step.facts["graph"]), steps), step
 
 
 def convert(context: Context, name: str, graph: Graph, key: str) -> tuple[bytes, Step]:
@@ -174,7 +174,7 @@ def dump_source(source: SourceModel) -> Product:
     if source.graph is None:
         assert source.tflite is not None
         return {"model.tflite": source.tflite}, facts
-    return _dump_graph(source.graph), {**facts, "graph": _graph_facts(source.graph)}
+    return dump_graph(source.graph), {**facts, "graph": graph_facts(source.graph)}
 
 
 def read_source(step: Step) -> SourceModel:
@@ -186,20 +186,23 @@ def read_source(step: Step) -> SourceModel:
         return dataclasses.replace(source, tflite=step.blobs["model.tflite"])
     if graph is None:
         raise ModelError("The stored model is incomplete.", fixes=["Delete the .work folder and run again."])
-    return dataclasses.replace(source, graph=_read_graph(step, graph))
+    return dataclasses.replace(source, graph=read_graph(step, graph))
 
 
-def _dump_graph(graph: Graph) -> dict[str, bytes]:
+def dump_graph(graph: Graph) -> dict[str, bytes]:
+    """The graph as a blob; ``graph_facts`` are needed to read it back."""
     from tfmobile.graph.graphdef import serialize
 
     return {"graph.pb": serialize(graph)}
 
 
-def _graph_facts(graph: Graph) -> dict[str, Any]:
+def graph_facts(graph: Graph) -> dict[str, Any]:
+    """Inputs and outputs."""
     return {"inputs": encode(graph.inputs), "outputs": encode(graph.outputs)}
 
 
-def _read_graph(step: Step, facts: Mapping[str, Any]) -> Graph:
+def read_graph(step: Step, facts: Mapping[str, Any]) -> Graph:
+    """The graph in a step."""
     from tfmobile.graph.graphdef import from_graph_def
 
     inputs = [decode(TensorSpec, item) for item in facts["inputs"]]

@@ -9,6 +9,7 @@ from typing import Any
 from tfmobile.artifacts import SourceModel
 from tfmobile.graph.model import Array, Graph
 from tfmobile.quantization.recipe import Recipe
+from tfmobile.steps.by_recipe import Quantized
 from tfmobile.steps.context import Context
 from tfmobile.steps.model import dump_source, read_source, rewrite
 from tfmobile.workspace import Product, Step
@@ -56,11 +57,13 @@ def quantize(
     feeds: Sequence[Mapping[str, Array]],
     feeds_key: Any,
     recipe: Recipe,
-) -> tuple[bytes, Step]:
-    """The integer .tflite of the graph with its FakeQuant nodes, after the passes."""
+    floating: bytes,
+) -> Quantized:
+    """The integer .tflite of the graph with its FakeQuant nodes, after the passes; ``floating`` is its float twin."""
     rewritten, changed = rewrite(context, source, loaded, feeds, feeds_key)
     io = context.plan.optimize.io or recipe.io
-    return _convert(context, rewritten.graph, io, changed.key)
+    content, step = _convert(context, rewritten.graph, io, changed.key)
+    return Quantized(content, floating, None, None, step.key)
 
 
 def _convert(context: Context, graph: Graph, io: str, key: str) -> tuple[bytes, Step]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from tfmobile.artifacts import (
-    Calibration,
     Difference,
     Evaluation,
     Latency,
@@ -20,6 +19,7 @@ from tfmobile.artifacts import (
 from tfmobile.codec import encode, finite
 from tfmobile.fingerprint import versions
 from tfmobile.quantization.recipe import Recipe
+from tfmobile.steps.by_recipe import Quantized
 from tfmobile.steps.command import reproduce
 from tfmobile.steps.context import Context
 from tfmobile.steps.model import Prepared
@@ -37,7 +37,7 @@ def publish_report(
     recipe: Recipe,
     target: Target,
     prepared: Prepared,
-    calibration: Calibration | None,
+    quantized: Quantized,
     content: bytes,
     load_test: LoadTest,
     differences: tuple[Difference, ...],
@@ -63,7 +63,8 @@ def publish_report(
         recipe=encode(recipe),
         target=target.name,
         rewrite=prepared.rewrite,
-        calibration=calibration,
+        calibration=quantized.calibration,
+        improvement=quantized.improvement,
         original=describe(prepared.original, recipe="float32", backend="none"),
         optimized=optimized,
         load_test=load_test,

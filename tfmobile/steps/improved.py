@@ -1,0 +1,229 @@
+"""Steps of a recipe with improvements: statistics, the plain quantized model, then one step an improvement tried.
+
+Each is stored, so an interrupted run goes on after the last one that was finished. What is kept was better on samples
+that nothing was fitted on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfmobile.artifacts import Calibration, Fidelity, Improvement, ImprovementStep, Statistics, TensorFact
+from tfmobile.codec import decode, encode
+from tfmobile.graph.model import Graph
+from tfmobile.quantization.improvements.draft import Draft, Improved
+from tfmobile.quantization.recipe import Recipe
+from tfmobile.scheme.int8 import Range
+from tfmobile.steps.context import Context
+from tfmobile.steps.judged import Judge
+from tfmobile.steps.model import Prepared, dump_graph, graph_facts, read_graph
+from tfmobile.steps.samples import CalibrationSamples
+from tfmobile.workspace import Product, Step, sha256
+
+NEEDS_GRAPH = "The source is a .tflite: improvements work on the TensorFlow graph, and only ranges were chosen."
+
+
+@dataclass(frozen=True)
+class ImprovedModel:
+    """The quantized .tflite, and the float model and ranges that it was made from. ``graph`` None: see NEEDS_GRAPH."""
+
+    graph: Graph | None
+    floating: bytes
+    calibration: Calibration
+    content: bytes
+    improvement: Improvement
+    key: str
+
+
+@dataclass(frozen=True)
+class _State:
+    """A draft without what can be looked up again."""
+
+    graph: Graph | None
+    floating: bytes
+    ranges: Mapping[str, Range]
+    content: bytes
+    key: str
+
+
+def wants_statistics(recipe: Recipe) -> bool:
+    """Whether the recipe needs more than the smallest and the largest value of each tensor."""
+    return bool(recipe.improve) or recipe.ranges != "min-max"
+
+
+def improve(
+    context: Context, recipe: Recipe, prepared: Prepared, inputs: tuple[TensorFact, ...], io: str
+) -> ImprovedModel:
+    """Quantize by ``recipe``, then try its improvements one after the other."""
+    with CalibrationSamples(context, inputs) as samples:
+        line = _Line(context, recipe, samples, io, Judge(prepared.floating, samples, context.progress))
+        return line.run(prepared)
+
+
+class _Line:
+    """One run through the improvements of a recipe."""
+
+    def __init__(self, context: Context, recipe: Recipe, samples: CalibrationSamples, io: str, judge: Judge) -> None:
+        self._context, self._recipe, self._samples, self._io, self._judge = context, recipe, samples, io, judge
+
+    def run(self, prepared: Prepared) -> ImprovedModel:
+        graph = prepared.rewrite.graph if prepared.rewrite is not None else None
+        state, statistics = self._start(graph, prepared)
+        steps: list[ImprovementStep] = []
+        names = self._recipe.improve if graph is not None else ()
+        for name in names:
+            state, step = self._try(name, state)
+            steps.append(step)
+        if graph is None and self._recipe.improve:
+            self._context.note(NEEDS_GRAPH)
+        self._context.note(*statistics.set_aside)
+        improvement = Improvement(
+            steps=tuple(steps),
+            fitted_on=len(statistics.samples),
+            held_back=self._samples.held_count,
+            simulation_agreement=self._simulated(state) if graph is not None else None,
+            set_aside=statistics.set_aside,
+        )
+        calibration = Calibration(
+            ranges=dict(sorted(state.ranges.items())),
+            samples=len(statistics.samples),
+            source=self._samples.source,
+            random=self._samples.random,
+            notes=self._samples.notes,
+        )
+        return ImprovedModel(state.graph, state.floating, calibration, state.content, improvement, state.key)
+
+    def _start(self, graph: Graph | None, prepared: Prepared) -> tuple[_State, Statistics]:
+        from tfmobile.quantization.ranges import choose
+
+        statistics, step = self._statistics(prepared.floating)
+        ranges = choose(statistics, self._recipe.ranges)
+        content, quantized = self._quantize(prepared.floating, ranges, step.key)
+        return _State(graph, prepared.floating, ranges, content, quantized.key), statistics
+
+    def _statistics(self, floating: bytes) -> tuple[Statistics, Step]:
+        from tfmobile.quantization.statistics_file import dump, load
+
+        def compute() -> Product:
+            from tfmobile.quantization.statistics import measure_statistics
+
+            found = measure_statistics(floating, self._samples.fit, progress=self._context.progress)
+            return {"statistics.npz": dump(found)}, {"samples": len(found.samples), "set_aside": list(found.set_aside)}
+
+        options = {"model": sha256(floating), "samples": self._samples.key}
+        step = self._context.step("statistics", options, compute)
+        return load(step.blobs["statistics.npz"]), step
+
+    def _quantize(self, floating: bytes, ranges: Mapping[str, Range], key: Any) -> tuple[bytes, Step]:
+        def compute() -> Product:
+            return {"model.tflite": self._quantized(floating, ranges)}, {"backend": self._recipe.backend}
+
+        plain = dataclasses.replace(self._recipe, improve=())
+        options = {"model": sha256(floating), "recipe": encode(plain), "io": self._io, "ranges": key}
+        step = self._context.step("quantize", options, compute)
+        return step.blobs["model.tflite"], step
+
+    def _quantized(self, floating: bytes, ranges: Mapping[str, Range]) -> bytes:
+        from tfmobile.quantization import quantize
+
+        calibration = Calibration(ranges, self._samples.fit_count, self._samples.source)
+        return quantize(floating, self._recipe, calibration, io=self._io)
+
+    def _try(self, name: str, state: _State) -> tuple[_State, ImprovementStep]:
+        assert state.graph is not None
+
+        def compute() -> Product:
+            started = time.perf_counter()
+            found, step = self._attempt(name, state)
+            step = dataclasses.replace(step, seconds=time.perf_counter() - started)
+            return self._product(found, step)
+
+        options = {
+            "draft": state.key,
+            "improvement": name,
+            "samples": self._samples.key,
+            "gate": self._recipe.gate,
+            "float": self._judge.key,
+        }
+        stored = self._context.step(f"improve-{name}", options, compute)
+        return self._read(stored, state), decode(ImprovementStep, stored.facts["step"])
+
+    def _attempt(self, name: str, state: _State) -> tuple[_State | None, ImprovementStep]:
+        """The state after the improvement, or None when it goes back."""
+        from tfmobile.quantization.improvements.table import IMPROVEMENTS
+        from tfmobile.registry import load
+
+        assert state.graph is not None
+        improver = load("improvement", IMPROVEMENTS, name)
+        statistics, _ = self._statistics(state.floating)
+        draft = Draft(state.graph, state.floating, statistics, state.ranges, state.content, self._recipe)
+        found: Improved = improver(draft, self._samples.fit, self._context.progress)
+        if found.graph is None and found.ranges is None:
+            return None, _step(name, found, False, "There was nothing to change.")
+        after = self._applied(state, found)
+        if self._recipe.gate == "none" or not self._samples.held_count:
+            return after, _step(name, found, True, "Kept without a check, as the recipe says.")
+        helps, why = self._judge.helps(state.content, after.content)
+        before = self._judge.fidelity(state.content), self._judge.fidelity(after.content)
+        return (after if helps else None), _step(name, found, helps, why, *before)
+
+    def _applied(self, state: _State, found: Improved) -> _State:
+        from tfmobile.conversion import convert
+
+        graph = found.graph or state.graph
+        floating = convert(graph) if found.graph is not None and graph is not None else state.floating
+        ranges = {**state.ranges, **(found.ranges or {})}
+        if found.moves_activations or not self._known(floating, ranges):
+            from tfmobile.quantization.ranges import choose
+
+            measured, _ = self._statistics(floating)
+            ranges = {**choose(measured, self._recipe.ranges), **(found.ranges or {})}
+        return _State(graph, floating, ranges, self._quantized(floating, ranges), "")
+
+    def _known(self, floating: bytes, ranges: Mapping[str, Range]) -> bool:
+        """Whether the tensors of the new float model have the names that the ranges go by."""
+        from tfmobile.quantization.tensor_keys import range_keys
+        from tfmobile.runtime import flatbuffer
+
+        return set(range_keys(flatbuffer.read(floating)).values()) <= set(ranges)
+
+    def _product(self, found: _State | None, step: ImprovementStep) -> Product:
+        if found is None or found.graph is None:
+            return {}, {"step": encode(step)}
+        blobs = {**dump_graph(found.graph), "float.tflite": found.floating, "model.tflite": found.content}
+        return blobs, {"step": encode(step), "graph": graph_facts(found.graph), "ranges": encode(found.ranges)}
+
+    def _read(self, stored: Step, before: _State) -> _State:
+        if "model.tflite" not in stored.blobs:
+            return before
+        return _State(
+            read_graph(stored, stored.facts["graph"]),
+            stored.blobs["float.tflite"],
+            {key: (low, high) for key, (low, high) in stored.facts["ranges"].items()},
+            stored.blobs["model.tflite"],
+            stored.key,
+        )
+
+    def _simulated(self, state: _State) -> float | None:
+        def compute() -> Product:
+            return {}, {"agreement": self._judge.simulation_agreement(state.graph, state.content)}
+
+        options = {"model": sha256(state.content), "samples": self._samples.key}
+        step = self._context.step("simulate", options, compute)
+        agreement: float | None = step.facts["agreement"]
+        return agreement
+
+
+def _step(
+    name: str,
+    found: Improved,
+    kept: bool,
+    reason: str,
+    before: Fidelity | None = None,
+    after: Fidelity | None = None,
+) -> ImprovementStep:
+    return ImprovementStep(name, kept, reason, found.changed, found.skipped, before, after, 0.0)
