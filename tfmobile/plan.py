@@ -72,11 +72,11 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """How latency is measured. ``time_budget`` is in seconds, for all models together."""
+    """How latency is measured. ``latency_budget`` is in seconds, for all models together."""
 
     threads: tuple[int, ...] = (1,)
     xnnpack: Literal["on", "off", "both"] = "on"
-    time_budget: float = 20.0
+    latency_budget: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -229,11 +229,11 @@ def _check(plan: Plan) -> Plan:
         )
     if any(count < 1 for count in plan.benchmark.threads):
         raise UsageError("--threads must be at least 1.", why=f"It is {plan.benchmark.threads}.", fixes=["--threads 1"])
-    if plan.benchmark.time_budget <= 0:
+    if plan.benchmark.latency_budget <= 0:
         raise UsageError(
-            "--time-budget must be above 0 seconds.",
-            why=f"It is {plan.benchmark.time_budget}.",
-            fixes=["--time-budget 20"],
+            "--latency-budget must be above 0 seconds.",
+            why=f"It is {plan.benchmark.latency_budget}.",
+            fixes=["--latency-budget 20"],
         )
     if plan.evaluate.workers is not None and plan.evaluate.workers < 1:
         raise UsageError(

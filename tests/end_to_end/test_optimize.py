@@ -18,7 +18,7 @@ RECIPES = ["float32", "float16", "dynamic-int8", "int8", "int8-per-tensor", "int
 
 def optimize(small: Sample, out: Path, *words: str) -> Ran:
     data = ["--data", small.test, "--calibrate-with", small.calibration, "--mean", "0", "--std", "255"]
-    return tfmobile("optimize", small.model, *data, "--time-budget", "2", "-o", out, *words)
+    return tfmobile("optimize", small.model, *data, "--latency-budget", "2", "-o", out, *words)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_a_device_without_tensorflow_can(command: str, small: Sample, done: Path
     if command != "inspect":
         words += ["--data", str(small.test)]
     if command == "benchmark":
-        words += ["--time-budget", "2"]
+        words += ["--latency-budget", "2"]
     ran = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, *words], capture_output=True, text=True, check=False
     )

@@ -59,7 +59,7 @@ def optimize(shared: Path, real: Real, out: Path) -> dict[str, Any]:
     words: list[str | Path] = [shared / real.model, "--data", shared / real.data, *real.options]
     if real.calibration:
         words += ["--calibrate-with", shared / real.calibration]
-    ran = tfmobile("optimize", *words, "--recipe", "int8", "--time-budget", "10", "--json", "-o", out, timeout=800)
+    ran = tfmobile("optimize", *words, "--recipe", "int8", "--latency-budget", "10", "--json", "-o", out, timeout=800)
     assert ran.code == 0, ran.err
     found = ran.json
     assert isinstance(found, dict)

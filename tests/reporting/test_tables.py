@@ -31,7 +31,7 @@ SNAPSHOT = """
             outputs differ by 0.0417 relative, tolerance 0.0001.
  Note !     1 operator still computes in float: SOFTMAX.
  Note !     The time budget ended before the median was certain: optimized (1
-            thread, XNNPACK off). Give more time with --time-budget.
+            thread, XNNPACK off). Give more time with --latency-budget.
  Note       Latency was not measured on a phone: this is the host's CPU.
  Report     build/report.html
 """

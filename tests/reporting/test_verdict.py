@@ -198,4 +198,4 @@ def test_a_float_recipe_is_not_warned_about_float_operators() -> None:
 def test_a_refused_pass_and_an_open_median_are_warned_about() -> None:
     texts = [one.text for one in verdicts(build.realistic()).warnings]
     assert any(text.startswith("The pass 'fold-constants' was refused") for text in texts)
-    assert any("--time-budget" in text for text in texts)
+    assert any("--latency-budget" in text for text in texts)

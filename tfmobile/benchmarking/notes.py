@@ -35,7 +35,7 @@ def of_results(measured: Sequence[Measured], time_budget_s: float, host: Mapping
     if wide:
         notes.append(
             f"The time budget of {time_budget_s:g} s ended before these medians were certain to ±{100 * NARROW:g} %: "
-            f"{'; '.join(wide)}. Give more with --time-budget."
+            f"{'; '.join(wide)}. Give more with --latency-budget."
         )
     load, cores = float(host.get("load average", 0)), int(host.get("cores", 1))
     if load > cores + 0.5:

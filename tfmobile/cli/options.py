@@ -92,7 +92,7 @@ benchmark_options = _group(
     click.option("--threads", type=int, multiple=True, metavar="N", help="Threads of the runtime [1]; repeatable."),
     click.option("--xnnpack", type=click.Choice(["on", "off", "both"]), help="XNNPACK kernels [on]."),
     click.option(
-        "--time-budget",
+        "--latency-budget",
         type=float,
         metavar="SECONDS",
         help="Time for benchmarking, all models together [20].",

@@ -59,7 +59,7 @@ def optimize(
     workers: int | None = None,
     threads: Sequence[int] = (),
     xnnpack: str | None = None,
-    time_budget: float | None = None,
+    latency_budget: float | None = None,
     evaluate: bool = True,
     benchmark: bool = True,
     fresh: bool = False,

@@ -91,7 +91,7 @@ def benchmark(
     layout: str | None = None,
     threads: Sequence[int] = (),
     xnnpack: str | None = None,
-    time_budget: float | None = None,
+    latency_budget: float | None = None,
     trust: bool = False,
     progress: Progress = silent,
 ) -> Latency:

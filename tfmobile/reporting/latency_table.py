@@ -47,7 +47,7 @@ def print_latency(latency: Latency, console: Console) -> None:
     console.print(Padding(Text(fed, style="dim"), (1, 1, 0, 1)))
     notes = [*latency.notes]
     if any(not row.converged for row in latency.rows):
-        notes.append("* The time budget ended before this median was certain; give more with --time-budget.")
+        notes.append("* The time budget ended before this median was certain; give more with --latency-budget.")
     for note in notes:
         console.print(Padding(Text(note), (0, 1)))
 

@@ -149,13 +149,13 @@ def _not_converged(report: Report) -> list[Caveat]:
     rows = report.latency.rows if report.latency is not None else ()
     open_ended = [f"{row.name} ({setting(row.threads, row.xnnpack)})" for row in rows if not row.converged]
     notes = (*report.notes, *(report.latency.notes if report.latency is not None else ()))
-    if not open_ended or any("--time-budget" in note for note in notes):  # the benchmark has said so, with numbers
+    if not open_ended or any("--latency-budget" in note for note in notes):  # the benchmark has said so, with numbers
         return []
     shown = open_ended[:3] + ([f"{len(open_ended) - 3} more"] if len(open_ended) > 3 else [])
     return [
         Caveat(
             "caution",
             "The time budget ended before the median was certain: "
-            f"{formatting.listed(shown)}. Give more time with --time-budget.",
+            f"{formatting.listed(shown)}. Give more time with --latency-budget.",
         )
     ]

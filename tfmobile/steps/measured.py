@@ -85,6 +85,6 @@ def run_benchmark(
         threads=options.threads,
         xnnpack=XNNPACK[options.xnnpack],
         tensorflow=tensorflow,
-        time_budget_s=options.time_budget,
+        time_budget_s=options.latency_budget,
         progress=progress,
     )
