@@ -22,6 +22,9 @@ from tfmobile.artifacts import (
     Comparison,
     Difference,
     Evaluation,
+    Fidelity,
+    Improvement,
+    ImprovementStep,
     Interval,
     LayerError,
     LoadTest,
@@ -164,6 +167,7 @@ def realistic() -> Report:
         steps=steps,
         notes=("Latency was not measured on a phone: this is the host's CPU.",),
         out="build",
+        improvement=improvement(),
     )
 
 
@@ -181,6 +185,7 @@ def minimal() -> Report:
         evaluation=None,
         latency=None,
         preprocessing={},
+        improvement=None,
         steps=(StepFact("quantize", 0.05, False),),
         notes=(
             "Accuracy was not measured: no --data was given.",

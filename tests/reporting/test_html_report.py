@@ -246,3 +246,12 @@ def test_a_pass_that_found_nothing_says_so_and_an_unmeasured_one_is_not_called_v
 def test_an_iso_time_is_written_for_people() -> None:
     page = to_html(dataclasses.replace(build.minimal(), created="2026-11-24T06:53:36+00:00"))
     assert "2026-11-24 06:53 UTC" in page
+
+
+def test_improvements_are_shown_with_what_they_did_on_held_back_samples() -> None:
+    text = shown(to_html(build.realistic()))
+    assert "2 of 3 improvements kept, fitted on 375 samples and judged on 125 others." in text
+    assert "The divergence from the float answers falls from 0.39 to 0.031 nats." in text
+    assert "83.2 % → 95.2 %" in text
+    assert "'conv' ends in Relu6." in text
+    assert "Improvements" not in shown(to_html(build.minimal()))

@@ -12,6 +12,7 @@ from tfmobile.reporting.html_report import model_title
 from tfmobile.reporting.judgement import Tone
 from tfmobile.reporting.selection import compared, main_ratios, main_rows
 from tfmobile.reporting.verdict import Verdicts, op_counts, verdicts
+from tfmobile.reporting.views.improvement import summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -127,6 +128,8 @@ def _print_facts(report: Report, words: Verdicts, console: Console) -> None:
     table.add_column(no_wrap=True)
     table.add_column()
     table.add_row("Operators", Text(kind_words(op_counts(report))))
+    if report.improvement is not None and report.improvement.steps:
+        table.add_row("Improved", Text(summary(report.improvement)))
     for one in words.warnings[:_MOST_WARNINGS]:
         label = "Warning" if one.tone == "bad" else "Note"
         table.add_row(
