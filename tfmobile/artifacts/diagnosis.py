@@ -29,10 +29,11 @@ class Finding:
 class ScalingTrial:
     """One common preprocessing tried on the float model, over the same samples as all others.
 
-    ``mean``, ``std`` (in stored units, one value or one a channel) and ``color`` are the options that give it; an empty
-    ``mean`` and ``std`` with ``per_sample`` means that no options give it. ``confidence``: mean probability of the
-    first answer, 0 to 1. ``spread``: entropy of the mean answer in nats: how many different answers there are.
-    ``accuracy``: None without labels. ``finite``: whether all outputs are. ``present``: whether it is what is done now.
+    ``mean``, ``std`` (in stored units, one value or one a channel, empty where not applied) and ``color`` are the
+    options that give it; ``options`` are those as typed, "" where no options give it. ``confidence``: mean probability
+    of the first answer, 0 to 1. ``information``: how well the answers tell the samples apart, in nats: the entropy of
+    the mean answer minus the mean entropy; 0 when every sample gets the same answer. ``accuracy``: None without labels.
+    ``finite``: whether all outputs are. ``present``: whether it is what is done now.
     """
 
     name: str
@@ -40,11 +41,11 @@ class ScalingTrial:
     std: tuple[float, ...]
     color: str
     confidence: float
-    spread: float
+    information: float
     accuracy: float | None
     finite: bool = True
     present: bool = False
-    per_sample: bool = False
+    options: str = ""
 
 
 @dataclass(frozen=True)
