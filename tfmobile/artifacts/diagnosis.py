@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfmobile.artifacts.improvement import Fidelity
+from tfmobile.artifacts.improvement import Fidelity, Improvement
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class LayerDiagnosis:
     rounding alone gives 0.289 of a scale. ``only_this``: how the model answers when nothing else is quantized,
     ``all_but_this``: when everything else is. ``range``: real smallest and largest value that the output can hold.
     ``channel_lows`` and ``channel_highs``: of its output, ``weight_maxima``: largest absolute weight, by channel.
+    ``held``: the smallest and largest float value over the calibration samples. ``histogram``: how many of them lie in
+    each of equal bins over ``histogram_range``. ``clipped``: fraction of float values outside ``range``,
+    ``shift_share``: part of the squared error that is one constant a channel. ``share``: its part of the whole damage,
+    0 to 1. Channels and histograms are given for the worst layers only.
     """
 
     name: str
@@ -71,15 +75,24 @@ class LayerDiagnosis:
     channel_lows: tuple[float, ...] = ()
     channel_highs: tuple[float, ...] = ()
     weight_maxima: tuple[float, ...] = ()
+    held: tuple[float, float] = (0.0, 0.0)
+    histogram: tuple[int, ...] = ()
+    histogram_range: tuple[float, float] = (0.0, 0.0)
+    clipped: float = 0.0
+    shift_share: float = 0.0
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """The result of ``diagnose``. ``findings``: by severity, the worst first; ``layers``: in execution order.
 
-    Ranges were measured on ``samples``, everything else on ``held_back`` other ones. ``fidelity``: the quantized model
-    against the float one; its counts of right answers are None without labels. ``labelled``: how many of the samples
-    that were held back have a label. ``notes``: what was not done or not measured, and why.
+    ``headline``: the result in one sentence. Ranges were measured on ``samples``, everything else on ``held_back``
+    other ones: answers on all of them, layers on the first ``layer_samples``, single layers on ``effect_samples`` (0:
+    not measured). ``fidelity``: the quantized model against the float one; its counts of right answers are None without
+    labels. ``simple``: the same by smallest and largest values alone, where the recipe does more; ``improvement``: what
+    it did. ``labelled``: how many of the samples that were held back have a label. ``notes``: what was not done or not
+    measured, and why.
     """
 
     model: str
@@ -95,3 +108,8 @@ class Diagnosis:
     scalings: tuple[ScalingTrial, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    headline: str = ""
+    layer_samples: int = 0
+    effect_samples: int = 0
+    simple: Fidelity | None = None
+    improvement: Improvement | None = None
