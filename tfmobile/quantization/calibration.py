@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tfmobile.artifacts import Calibration
 from tfmobile.graph.model import Array
 from tfmobile.progress import Progress, silent
-from tfmobile.quantization.calibration_child import CalibrationChild, sees_inside
+from tfmobile.quantization.calibration_child import CalibrationChild, Wanted, sees_inside
 from tfmobile.quantization.random_data import RANDOM
 from tfmobile.quantization.sample_checks import SampleChecks
 from tfmobile.quantization.tensor_keys import hidden, merge
@@ -49,7 +49,7 @@ def calibrate(
     done = before.samples
     inner = hidden(float_model) and sees_inside(float_model, timeout_s=timeout_s)
     notes = (ONLY_OUTSIDE,) if hidden(float_model) and not inner else ()
-    with CalibrationChild(float_model, inner=inner, timeout_s=timeout_s) as child:
+    with CalibrationChild(float_model, Wanted("inner-ranges" if inner else "ranges"), timeout_s=timeout_s) as child:
         for name, feed in feeds:
             checks.see(name, feed)
             child.see(name, feed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -10,9 +11,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from tfmobile.errors import DataError, TfmobileError, ToolError, VerificationError
 from tfmobile.graph.model import Array
@@ -24,20 +28,33 @@ WORKER = "tfmobile.quantization.calibration_worker"
 WHAT = "The float model"
 
 
-class CalibrationChild:
-    """A context: ``see`` samples, ask for ``ranges``. Raises what the child raised, or how it ended.
+@dataclass(frozen=True)
+class Wanted:
+    """What the child keeps of each tensor.
 
-    ``inner``: measure inside loops and fused cells too, with the runtime's calibrator, which can crash. A sample that
-    takes longer than ``timeout_s`` seconds ends the child.
+    ``ranges``: over all samples. ``inner-ranges``: also inside loops and fused cells, with the runtime's calibrator,
+    which can crash. ``extremes``: ranges sample by sample. ``histograms``: between ``edges``, by tensor, of ``samples``
+    samples; see ``observers`` for the arrays of the last two.
     """
 
-    def __init__(self, model: bytes, *, inner: bool, timeout_s: float) -> None:
+    keep: Literal["ranges", "inner-ranges", "extremes", "histograms"] = "ranges"
+    edges: tuple[tuple[float, float], ...] = ()
+    samples: int = 0
+
+
+class CalibrationChild:
+    """A context: ``see`` samples, ask for ``ranges`` or ``arrays``. Raises what the child raised, or how it ended.
+
+    A sample that takes longer than ``timeout_s`` seconds ends the child.
+    """
+
+    def __init__(self, model: bytes, wanted: Wanted, *, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         # The folder goes again if it cannot be filled, and stays until __exit__ if it can.
         with contextlib.ExitStack() as stack, child.folder_errors():
             self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfmobile-")))
             (self._folder / "model.tflite").write_bytes(model)
-            request = {"threads": _threads(), "inner": inner}
+            request = {"threads": _threads(), **dataclasses.asdict(wanted)}
             (self._folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
             self._log = stack.enter_context((self._folder / "stderr").open("wb"))
             self._stack = stack.pop_all()
@@ -83,14 +100,19 @@ class CalibrationChild:
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """The range of every tensor over all samples so far."""
+        return {key: (low, high) for key, (low, high) in self._answer()["ranges"].items()}
+
+    def arrays(self) -> dict[str, Array]:
+        """What else was kept of all samples so far, by name."""
+        with np.load(self._folder / self._answer()["file"], allow_pickle=False) as stored:
+            return dict(stored)
+
+    def _answer(self) -> Mapping[str, Any]:
         self._alive = time.monotonic()
         try:
             write_question(self._stdin)
         except OSError:
             raise self._failure() from None
-        return {key: (low, high) for key, (low, high) in self._answer()["ranges"].items()}
-
-    def _answer(self) -> Mapping[str, Any]:
         line = self._stdout.readline()
         if not line:
             raise self._failure()
@@ -132,7 +154,7 @@ def sees_inside(model: bytes, *, timeout_s: float) -> bool:
     """Whether the runtime's calibrator can run the model at all, tried on one random sample."""
     (sample,) = random_feeds(describe(model).inputs, 1, 0)
     try:
-        with CalibrationChild(model, inner=True, timeout_s=timeout_s) as child_:
+        with CalibrationChild(model, Wanted("inner-ranges"), timeout_s=timeout_s) as child_:
             child_.see(*sample)
             child_.ranges()
     except (VerificationError, ToolError):

@@ -1,33 +1,54 @@
-"""The child of ``calibrate``: reads samples from stdin, answers a question with the ranges so far, as one JSON line."""
+"""The child of calibration: reads samples from stdin, answers a question with what was seen so far, as one JSON line.
+
+Arrays are written to a file in the folder, which the answer names.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from tfmobile.errors import TfmobileError
-from tfmobile.quantization.observers import open_observer
+from tfmobile.graph.model import Array
+from tfmobile.quantization.observers import ExtremesObserver, HistogramObserver, Observer, open_observer
 from tfmobile.quantization.sample_stream import read_samples
 
 
-def serve(model: Path, threads: int, inner: bool, source: IO[bytes], answers: IO[str]) -> None:
-    """Until ``source`` ends. An error is the last answer."""
+def serve(folder: Path, request: Mapping[str, Any], source: IO[bytes], answers: IO[str]) -> None:
+    """Until ``source`` ends. An error is the last answer. ``request``: see ``calibration_child.Wanted``."""
     try:
-        observer = open_observer(model.read_bytes(), threads, inner)
+        observer = _open(folder, request)
         for item in read_samples(source):
-            if item is None:
-                _say(answers, {"ranges": observer.ranges()})
-            else:
+            if item is not None:
                 observer.see(*item)
+            elif isinstance(observer, (ExtremesObserver, HistogramObserver)):
+                arrays: dict[str, Any] = dict(observer.arrays())
+                np.savez(folder / "answer.npz", **arrays)
+                _say(answers, {"file": "answer.npz"})
+            else:
+                _say(answers, {"ranges": observer.ranges()})
     except TfmobileError as error:
         kind = type(error).__name__
         _say(
             answers,
             {"error": {"kind": kind, "what": error.what, "why": error.why, "fixes": list(error.fixes)}},
         )
+
+
+def _open(folder: Path, request: Mapping[str, Any]) -> Observer | ExtremesObserver | HistogramObserver:
+    content, threads = (folder / "model.tflite").read_bytes(), int(request["threads"])
+    if request["keep"] == "extremes":
+        return ExtremesObserver(content, threads)
+    if request["keep"] == "histograms":
+        edges: Array = np.array(request["edges"], np.float64).reshape(-1, 2)
+        return HistogramObserver(content, threads, edges, int(request["samples"]))
+    return open_observer(content, threads, request["keep"] == "inner-ranges")
 
 
 def _say(answers: IO[str], values: dict[str, Any]) -> None:
@@ -41,7 +62,7 @@ def main() -> None:
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # the runtime's own messages must not get between the answers
-    serve(folder / "model.tflite", request["threads"], request["inner"], sys.stdin.buffer, answers)
+    serve(folder, request, sys.stdin.buffer, answers)
     # Threads may still be inside the runtime after an error; nothing is left to clean up.
     os._exit(0)
 

@@ -1,7 +1,4 @@
-"""Run a float model on samples and keep the smallest and largest value of every tensor. In the child process only.
-
-Minimum and maximum do not depend on the order of the samples, nor on which thread sees which.
-"""
+"""Run a float model on samples and look at every tensor. In the child process only."""
 
 from __future__ import annotations
 
@@ -14,6 +11,14 @@ import numpy as np
 
 from tfmobile.errors import DataError, TfmobileError, VerificationError
 from tfmobile.graph.model import Array
+from tfmobile.quantization.tallies import (
+    ExtremesTally,
+    HistogramTally,
+    RangeTally,
+    Tally,
+    Tallying,
+    joined,
+)
 from tfmobile.quantization.tensor_keys import (
     Ranges,
     calibration_wrapper,
@@ -27,7 +32,10 @@ from tfmobile.runtime.interpreter import Interpreter
 
 
 class Observer(Protocol):
-    """``see`` a sample; ``ranges`` waits for all samples seen so far. Both raise what went wrong with a sample."""
+    """``see`` a sample; ``ranges`` (``arrays``, ``tallies``) wait for all seen so far.
+
+    All raise what went wrong with a sample.
+    """
 
     def see(self, name: str, feed: Mapping[str, Array]) -> None: ...
 
@@ -36,70 +44,122 @@ class Observer(Protocol):
 
 def open_observer(content: bytes, threads: int, inner: bool) -> Observer:
     """Inner sees all of a model, also what is ``hidden``; outer sees its main graph and is ten times as fast."""
-    return InnerObserver(with_intermediates(content)) if inner else OuterObserver(content, threads)
+    return InnerObserver(with_intermediates(content)) if inner else RangeObserver(content, threads)
 
 
 class OuterObserver:
-    """Makes every tensor an output of the model, so that the fast kernels (XNNPACK) can be used; one model a thread."""
+    """Makes every tensor an output of the model, so that the fast kernels (XNNPACK) can be used; one model a thread.
 
-    def __init__(self, content: bytes, threads: int) -> None:
+    ``make`` gives the tally of a thread, which sees the tensors ``keys`` (index → calibration key) of all its samples.
+    """
+
+    def __init__(self, content: bytes, threads: int, make: Tallying) -> None:
         model = flatbuffer.read(content)
-        self._keys = {place[1]: key for place, key in range_keys(model).items() if place[0] == 0}
-        computed = {int(i) for op in model.subgraphs[0].operators for i in op.outputs} & set(self._keys)
+        self.keys = main_keys(model)
+        computed = {int(i) for op in model.subgraphs[0].operators for i in op.outputs} & set(self.keys)
         own = [int(index) for index in model.subgraphs[0].outputs]
         model.subgraphs[0].outputs = np.array([*own, *sorted(computed - set(own))], np.int32)
         opened = flatbuffer.write(model)
-        self._samples: queue.Queue[tuple[str, Mapping[str, Array]]] = queue.Queue(maxsize=2 * threads)
+        self._samples: queue.Queue[tuple[int, str, Mapping[str, Array]]] = queue.Queue(maxsize=2 * threads)
+        self._seen = 0
         self._failures: list[TfmobileError] = []
-        self._found: list[dict[int, tuple[np.float32, np.float32]]] = []
+        self._tallies: list[Tally] = []
         for _ in range(threads):
-            self._found.append({})
-            target, arguments = self._work, (_open(opened), self._found[-1])
+            self._tallies.append(make())
+            target, arguments = self._work, (_open(opened), self._tallies[-1])
             threading.Thread(target=target, args=arguments, daemon=True).start()
 
     def see(self, name: str, feed: Mapping[str, Array]) -> None:
+        """Hand over a sample; samples are numbered from 0."""
         self._raise()
-        self._samples.put((name, feed))
+        self._samples.put((self._seen, name, feed))
+        self._seen += 1
 
-    def ranges(self) -> Ranges:
+    def tallies(self) -> list[Tally]:
+        """Those of all threads, when all samples so far are seen."""
         self._samples.join()
         self._raise()
-        merged: Ranges = {}
-        for found in self._found:
-            merge(merged, {self._keys[i]: (float(low), float(high)) for i, (low, high) in found.items()})
-        return merged
+        return self._tallies
 
     def _raise(self) -> None:
         if self._failures:
             raise self._failures[0]
 
-    def _work(self, interpreter: Interpreter, found: dict[int, tuple[np.float32, np.float32]]) -> None:
+    def _work(self, interpreter: Interpreter, tally: Tally) -> None:
         while True:
-            name, feed = self._samples.get()
+            number, name, feed = self._samples.get()
             try:
                 if not self._failures:
-                    self._observe(interpreter, found, name, feed)
+                    self._observe(interpreter, tally, number, name, feed)
             except TfmobileError as error:
                 self._failures.append(error)
             finally:
                 self._samples.task_done()
 
     def _observe(
-        self,
-        interpreter: Interpreter,
-        found: dict[int, tuple[np.float32, np.float32]],
-        name: str,
-        feed: Mapping[str, Array],
+        self, interpreter: Interpreter, tally: Tally, number: int, name: str, feed: Mapping[str, Array]
     ) -> None:
         run(interpreter, name, feed)
-        for index in self._keys:
-            value = interpreter.raw.tensor(index)()
-            low, high = (value.min(), value.max()) if value.size else (np.float32(0), np.float32(0))
-            del value  # a view into the model's memory, which must be gone before the next invoke
-            if not (np.isfinite(low) and np.isfinite(high)):
-                raise not_finite(f"Sample '{name}'", self._keys[index])
-            before = found.get(index, (low, high))
-            found[index] = (min(before[0], low), max(before[1], high))
+        for index, key in self.keys.items():
+            # The value is a view into the model's memory, which must be gone before the next invoke.
+            try:
+                tally.add(number, index, interpreter.raw.tensor(index)())
+            except FloatingPointError:
+                raise not_finite(f"Sample '{name}'", key) from None
+
+
+class RangeObserver(OuterObserver):
+    """Keeps the smallest and largest value of each tensor."""
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        super().__init__(content, threads, RangeTally)
+
+    def ranges(self) -> Ranges:
+        merged: Ranges = {}
+        for tally in self.tallies():
+            assert isinstance(tally, RangeTally)
+            merge(merged, {self.keys[i]: (float(low), float(high)) for i, (low, high) in tally.found.items()})
+        return merged
+
+
+class ExtremesObserver(OuterObserver):
+    """Keeps the smallest and largest value of each tensor in each sample."""
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        super().__init__(content, threads, ExtremesTally)
+
+    def arrays(self) -> dict[str, Array]:
+        """``lows`` and ``highs`` [tensors, samples] float32; tensors in the order of ``main_keys``."""
+        found: dict[tuple[int, int], tuple[np.float32, np.float32]] = {}
+        for tally in self.tallies():
+            assert isinstance(tally, ExtremesTally)
+            found.update(tally.found)
+        table = [[found[number, index] for number in range(self._seen)] for index in self.keys]
+        values = np.array(table, np.float32).reshape(len(self.keys), self._seen, 2)
+        return {"lows": values[:, :, 0], "highs": values[:, :, 1]}
+
+
+class HistogramObserver(OuterObserver):
+    """Keeps histograms, and extremes and means of channels. ``edges`` [tensors, 2] as in ``main_keys``."""
+
+    def __init__(self, content: bytes, threads: int, edges: Array, samples: int) -> None:
+        by_tensor = {
+            index: (float(low), float(high))
+            for index, (low, high) in zip(main_keys(flatbuffer.read(content)), edges, strict=True)
+        }
+        super().__init__(content, threads, lambda: HistogramTally(by_tensor, samples))
+
+    def arrays(self) -> dict[str, Array]:
+        """``counts`` [tensors, bins + 2] int64; by tensor's place ``3/lows``, ``3/highs``, ``3/sums`` [channels]."""
+        tallies = [tally for tally in self.tallies() if isinstance(tally, HistogramTally) and tally.counts]
+        counts = [np.sum([tally.counts[index] for tally in tallies], axis=0) for index in self.keys]
+        found: dict[str, Array] = {"counts": np.array(counts, np.int64)}
+        for place, index in enumerate(self.keys):
+            channels = joined([tally.channels[index] for tally in tallies])
+            if channels is not None:
+                found[f"{place}/lows"], found[f"{place}/highs"] = channels.lows, channels.highs
+                found[f"{place}/sums"] = channels.sums
+        return found
 
 
 class InnerObserver:
@@ -131,6 +191,11 @@ class InnerObserver:
             if not np.isfinite(bounds).all():
                 raise not_finite("A sample", key)
         return found
+
+
+def main_keys(model: Any) -> dict[int, str]:
+    """Index → calibration key of the float tensors of the main graph, in the order of ``range_keys``."""
+    return {place[1]: key for place, key in range_keys(model).items() if place[0] == 0}
 
 
 def run(interpreter: Interpreter, name: str, feed: Mapping[str, Array]) -> None:
