@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tfmobile.pipeline import (
         benchmark,
+        diagnose,
         diff,
         evaluate,
         freeze,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _API = (
     "benchmark",
+    "diagnose",
     "diff",
     "evaluate",
     "freeze",
@@ -51,6 +53,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "benchmark",
+    "diagnose",
     "diff",
     "evaluate",
     "freeze",

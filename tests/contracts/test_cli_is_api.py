@@ -13,7 +13,7 @@ import tfmobile
 from tfmobile.cli import COMMANDS, group
 
 API_COMMANDS = [name for name in COMMANDS if name != "completion"]
-SHOWN_ONLY = {"as_json", "quiet"}
+SHOWN_ONLY = {"as_json", "quiet", "all_layers"}
 API_ONLY = {"progress", "observe"}
 
 

@@ -24,6 +24,7 @@ COMMANDS: dict[str, Command] = {
     "freeze": Command("freeze", "Freeze any TensorFlow model into one GraphDef file."),
     "transform": Command("transform", "Run any list of passes on a graph, each one verified."),
     "diff": Command("diff", "Compare two models: what changed, and where their numbers first part."),
+    "diagnose": Command("diagnose", "Find what quantization, or the data, does wrong to a model, and the fix."),
     "evaluate": Command("evaluate", "Measure accuracy on your data, with confidence intervals."),
     "benchmark": Command("benchmark", "Measure latency and memory on this machine."),
     "list-passes": Command("list_passes", "List the passes that rewrite a graph."),

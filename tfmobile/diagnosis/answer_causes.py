@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tfmobile.diagnosis.evidence import LayerEvidence
-from tfmobile.diagnosis.signs import Sign, number, percent, ramp, span
+from tfmobile.diagnosis.signs import Sign, leave_float, number, percent, ramp, span
 
 
 def wide_logits(evidence: LayerEvidence) -> Sign | None:
@@ -21,8 +21,7 @@ def wide_logits(evidence: LayerEvidence) -> Sign | None:
         strength,
         f"Logits span {span(logits.held)}: one step of {number(step)} changes the odds of two classes by "
         f"{percent(math.expm1(step))}.",
-        f"Leave '{logits.layer.name}' and the softmax float (precision in the recipe), or train with smaller logits "
-        "(label smoothing, weight decay).",
+        f"{leave_float(logits.layer.name)} and the softmax too, or train with smaller logits (label smoothing)",
         impact=max(evidence.impact, logits.impact),
     )
 
@@ -32,12 +31,13 @@ def tied_answers(evidence: LayerEvidence) -> Sign | None:
     strength = ramp(evidence.ties, 0.01, 0.1)
     if not evidence.layer.answer or not strength:
         return None
-    logits = f"--output {evidence.inputs[0].layer.name}" if evidence.inputs else "--output"
-    advice = f"Take the answer before the softmax ({logits})" if evidence.layer.op == "SOFTMAX" else "Leave it float"
+    advice = leave_float(evidence.layer.name)
+    if evidence.layer.op == "SOFTMAX" and evidence.inputs:
+        advice = f"take the answer before the softmax (--output {evidence.inputs[0].layer.name}), or {advice}"
     return Sign(
         strength,
         f"In {percent(evidence.ties)} of the samples the two best answers are equal in 8 bits "
         f"(step {number(evidence.layer.grid.scale)}).",
-        f"{advice}, or leave '{evidence.layer.name}' float (precision in the recipe).",
+        advice,
         impact=max(evidence.impact, min(1.0, 4 * evidence.ties)),
     )

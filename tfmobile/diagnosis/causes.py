@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tfmobile.artifacts import Fidelity, Finding
+from tfmobile.artifacts import Finding
+from tfmobile.diagnosis.advice import advise
 from tfmobile.diagnosis.answer_causes import tied_answers, wide_logits
 from tfmobile.diagnosis.evidence import LayerEvidence
 from tfmobile.diagnosis.model_causes import left_float, many_small_errors, shifted_means
@@ -24,6 +25,7 @@ from tfmobile.diagnosis.range_causes import (
 )
 from tfmobile.diagnosis.signs import Sign
 from tfmobile.diagnosis.weight_causes import bias_overflow, channel_imbalance, dead_channels
+from tfmobile.quantization.recipe import Recipe
 
 CAUSES: Mapping[str, Callable[[LayerEvidence], Sign | None]] = {
     "outlier-channel": outlier_channel,
@@ -54,13 +56,16 @@ LEAST = 0.02
 NAMED = 3
 
 
-def find_causes(layers: Sequence[LayerEvidence], whole: float) -> tuple[Finding, ...]:
-    """All findings, the most severe first; layers with the same cause share one. ``whole``: harm of quantization."""
-    found = [finding for name, cause in CAUSES.items() for finding in _in_layers(name, cause, layers)]
+def find_causes(layers: Sequence[LayerEvidence], whole: float, used: Recipe) -> tuple[Finding, ...]:
+    """All findings, the most severe first; layers with the same cause share one.
+
+    ``whole``: harm of quantization, 0 to 1. ``used``: the recipe that made the model; what it tried is not advised.
+    """
+    found = [finding for name, cause in CAUSES.items() for finding in _in_layers(name, cause, layers, used)]
     for name, model_cause in MODEL_CAUSES.items():
         sign = model_cause(layers, whole)
         if sign is not None:
-            found.append(Finding(name, "model", "", sign.what, sign.fix, _severity(sign, whole)))
+            found.append(Finding(name, "model", "", sign.what, advise(sign, used), _severity(sign, whole)))
     kept = [finding for finding in found if finding.severity >= LEAST]
     return tuple(sorted(kept, key=lambda finding: (-finding.severity, finding.cause)))
 
@@ -72,7 +77,7 @@ def meaning(cause: str) -> str:
 
 
 def _in_layers(
-    name: str, cause: Callable[[LayerEvidence], Sign | None], layers: Sequence[LayerEvidence]
+    name: str, cause: Callable[[LayerEvidence], Sign | None], layers: Sequence[LayerEvidence], used: Recipe
 ) -> Iterator[Finding]:
     """At most one finding: of the worst layer, naming the others."""
     signs = [(sign, layer) for layer in layers if (sign := cause(layer)) is not None]
@@ -84,17 +89,8 @@ def _in_layers(
     names = [layer.layer.name for _, layer in signs]
     others = f" The same in {len(names) - 1} more." if len(names) > 1 else ""
     where = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-    yield Finding(name, "layer", where, sign.what + others, sign.fix, _severity(sign, worst.impact))
+    yield Finding(name, "layer", where, sign.what + others, advise(sign, used), _severity(sign, worst.impact))
 
 
 def _severity(sign: Sign, impact: float) -> float:
     return round(sign.strength * (impact if sign.impact is None else sign.impact), 4)
-
-
-def answers(found: Fidelity | None) -> str:
-    """How the model answers, in words: ``81.6 % of answers as in float``."""
-    if found is None:
-        return "not measured"
-    if found.agreement is not None:
-        return f"{100 * found.agreement:.1f} % of answers as in float"
-    return f"{found.sqnr_db:.1f} dB signal to noise"

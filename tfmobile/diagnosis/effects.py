@@ -25,6 +25,9 @@ class Simulated(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def switchable(self) -> bool: ...
+
 
 class Switches(Protocol):
     """The part of the integer simulation that is used here."""
@@ -58,9 +61,9 @@ def measure_effects(
 ) -> Effects:
     """Each layer quantized alone; those that harm most, and ``suspects``, left float alone.
 
-    ``feeds``: arrays by input key, batch 1. A layer that the simulation does not know has no effect.
+    ``feeds``: arrays by input key, batch 1. A layer that the simulation cannot compute in float has no entry.
     """
-    names = [layer.name for layer in simulation.layers]
+    names = [layer.name for layer in simulation.layers if layer.switchable]
     batches = list(_batches(feeds, BATCH if simulation.batch else 1))
     wanted = [row for batch in batches for row in _rows(simulation.float_outputs(batch))]
     total = len(names) + min(len(names), SUSPECTS)

@@ -60,7 +60,9 @@ def answer(job: child.Job) -> child.Answer:
     )
     wanted = job.request["tensors"]
     sums = {name: Sums(low, high, scale) for name, _, low, high, scale in wanted}
-    inputs = {key: (Sums(low, high, scale), scale, zero, kind) for key, low, high, scale, zero, kind in job.request["inputs"]}
+    inputs = {
+        key: (Sums(low, high, scale), scale, zero, kind) for key, low, high, scale, zero, kind in job.request["inputs"]
+    }
     for feed in job.arrays():
         ours.run(feed)
         theirs.run(feed)

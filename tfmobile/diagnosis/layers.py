@@ -21,8 +21,8 @@ MOST_DB = 120.0
 class LayerError:
     """The output of one layer, quantized (q) against float (f), over all samples.
 
-    ``sqnr_db``: 10·log10(Σ f² / Σ (q − f)²). ``cosine``: between f and q. ``rmse_per_scale``: √mean (q − f)² in steps of
-    the layer's grid: 0.289 (1/√12) is rounding alone; 0 where the layer is float. ``clipped``: the fraction of float
+    ``sqnr_db``: 10·log10(Σ f² / Σ (q − f)²). ``cosine``: between f and q. ``rmse_per_scale``: √mean (q − f)² in steps
+    of the layer's grid: 0.289 (1/√12) is rounding alone; 0 where the layer is float. ``clipped``: the fraction of float
     values outside the grid, ``clipped_share`` their part of the squared error. ``shift_share``: the part of the squared
     error that is one constant a channel, which a bias could take away.
     """

@@ -28,9 +28,10 @@ def shifted_means(layers: Sequence[LayerEvidence], whole: float) -> Sign | None:
         return None
     return Sign(
         strength,
-        f"In {len(errors)} layers with weights {percent(mean)} of the squared error is a constant a channel, and it adds up "
-        "from layer to layer.",
-        "--recipe int8 corrects the biases (correct-bias).",
+        f"In {len(errors)} layers with weights {percent(mean)} of the squared error is a constant a channel, and it "
+        "adds up from layer to layer.",
+        "calibrate with more samples",
+        ("correct-bias",),
     )
 
 
@@ -43,8 +44,8 @@ def many_small_errors(layers: Sequence[LayerEvidence], whole: float) -> Sign | N
     return Sign(
         ramp(DECISIVE / max(largest, 1e-9), 1.5, 4.0),
         f"The layer that harms most makes {percent(largest)} of the damage.",
-        "--recipe int8 corrects biases and chooses ranges over all layers; --recipe int8-best also rounds weights by "
-        "their effect.",
+        "search for the layers that are worth more bits (optimize --max-drop)",
+        ("correct-bias", "round-weights"),
     )
 
 
@@ -59,6 +60,6 @@ def left_float(layers: Sequence[LayerEvidence], whole: float) -> Sign | None:
     return Sign(
         1.0,
         f"{len(left)} of {len(layers)} operators compute in float: {named}{' …' if len(left) > 3 else ''}.{why}",
-        "Replace them by operators that have integer kernels, or cut the model before them (--output).",
+        "Replace them by operators that have integer kernels, or cut the model before them (--output)",
         impact=0.1 + 0.2 * len(left) / len(layers),
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfmobile.artifacts import TensorStatistics
 from tfmobile.diagnosis.evidence import LayerEvidence
-from tfmobile.diagnosis.signs import Sign, number, percent, ramp, span
+from tfmobile.diagnosis.signs import Sign, leave_float, number, percent, ramp, span
 from tfmobile.diagnosis.structure import INPUT
 
 FIXED = frozenset({"SOFTMAX", "LOG_SOFTMAX", "LOGISTIC", "TANH", "L2_NORMALIZATION"})
@@ -38,8 +38,8 @@ def outlier_channel(evidence: LayerEvidence) -> Sign | None:
         strength,
         f"Channel {named} of {reach.size} reaches {number(float(reach.max()))}, the others {number(usual)}: "
         f"they have {evidence.steps / ratio:.0f} of {evidence.steps:.0f} steps.",
-        f"--recipe int8 moves the factor into the layers around it (equalize); else leave '{evidence.layer.name}' float "
-        "(precision in the recipe).",
+        leave_float(evidence.layer.name),
+        ("equalize", "split-channels"),
     )
 
 
@@ -55,7 +55,7 @@ def clipped_range(evidence: LayerEvidence) -> Sign | None:
         f"{percent(error.clipped)} of its values lie outside {span(layer.grid.range)} (calibration saw "
         f"{span(evidence.held)}) and are cut off: {percent(error.clipped_share)} of its squared error.",
         "Calibrate with samples like those the model will meet (--calibrate-with), or take a wider range "
-        '(ranges = "min-max" in the recipe).',
+        '(ranges = "min-max" in the recipe)',
     )
 
 
@@ -72,7 +72,8 @@ def stretched_range(evidence: LayerEvidence) -> Sign | None:
         strength,
         f"{100 * BULK:g} % of its values lie in {span(bulk)}, its range is {span(evidence.held)}: they have "
         f"{evidence.steps / ratio:.0f} of {evidence.steps:.0f} steps.",
-        "--recipe int8 chooses the range by its effect on the answer (choose-ranges).",
+        leave_float(layer.name),
+        ("choose-ranges",),
     )
 
 
@@ -95,7 +96,8 @@ def stretched_input(evidence: LayerEvidence) -> Sign | None:
         strength,
         f"The range of the input is {span((low, high))}, but {where}: they have "
         f"{evidence.steps / max(ratio, by_samples):.0f} of {evidence.steps:.0f} steps.",
-        "--recipe int8 chooses the range by its effect on the answer (choose-ranges), and clips the rare values.",
+        "clip these values before they are fed to the model",
+        ("choose-ranges",),
     )
 
 
@@ -111,14 +113,16 @@ def join_of_unlike_ranges(evidence: LayerEvidence) -> Sign | None:
     strength = ramp(ratio, 4.0, 32.0)
     if not strength:
         return None
-    advice = f"Leave '{layer.name}' float (precision in the recipe)"
+    advice = leave_float(layer.name)
     if layer.answer:
-        advice = f"Give the model its parts as outputs of their own (--output), so that each keeps its scale; or {_low(advice)}"
+        advice = (
+            f"Give the model its parts as outputs of their own (--output), so that each keeps its scale, or {advice}"
+        )
     return Sign(
         strength,
-        f"It joins '{narrow.layer.name}' ({span(narrow.held)}) with '{wide.layer.name}' ({span(wide.held)}): the narrow "
-        f"one is left {255 / ratio:.0f} of 255 steps.",
-        f"{advice}, or scale the parts alike before it.",
+        f"It joins '{narrow.layer.name}' ({span(narrow.held)}) with '{wide.layer.name}' ({span(wide.held)}): the "
+        f"narrow one is left {255 / ratio:.0f} of 255 steps.",
+        f"{advice}, or scale the parts alike before it",
         impact=max(one.impact for one in (evidence, *inputs)),
     )
 
@@ -136,9 +140,9 @@ def sum_of_unlike_ranges(evidence: LayerEvidence) -> Sign | None:
         return None
     return Sign(
         strength,
-        f"It adds '{narrow.layer.name}' ({span(narrow.held)}) to '{wide.layer.name}' ({span(wide.held)}): the small one "
-        f"spans {_width(narrow) / layer.grid.scale:.0f} steps of the sum.",
-        f"Leave '{layer.name}' float (precision in the recipe), or --recipe int16x8.",
+        f"It adds '{narrow.layer.name}' ({span(narrow.held)}) to '{wide.layer.name}' ({span(wide.held)}): the "
+        f"small one spans {_width(narrow) / layer.grid.scale:.0f} steps of the sum.",
+        f"{leave_float(layer.name)}, or take --recipe int16x8",
     )
 
 
@@ -156,7 +160,8 @@ def pool_shares_scale(evidence: LayerEvidence) -> Sign | None:
         strength,
         f"Its averages span {span(evidence.held)}, its scale is made for {span((low, high))}: they have "
         f"{evidence.steps:.0f} of 255 steps.",
-        "--recipe int8 makes a MEAN of it, which has a scale of its own (own-range-pools).",
+        leave_float(layer.name),
+        ("own-range-pools",),
     )
 
 
@@ -174,8 +179,8 @@ def swish_tail(evidence: LayerEvidence) -> Sign | None:
         strength,
         f"Below 0, where the curve is, it spans {number(-low)} or {-low / layer.grid.scale:.0f} steps; above, "
         f"{number(high)}.",
-        f"Leave '{layer.name}' float (precision in the recipe), clip its range (choose-ranges), or train with ReLU6 or "
-        "hard-swish with smaller activations.",
+        f"{leave_float(layer.name)}, or train with ReLU6",
+        ("choose-ranges",),
     )
 
 
@@ -185,7 +190,7 @@ def _is_swish(evidence: LayerEvidence) -> bool:
     if op in ("HARD_SWISH", "GELU"):
         return True
     return op == "MUL" and any(
-        one.layer.op == "LOGISTIC" or one.held[1] <= 6.0 and one.held[0] >= 0.0 for one in evidence.inputs
+        one.layer.op == "LOGISTIC" or (one.held[1] <= 6.0 and one.held[0] >= 0.0) for one in evidence.inputs
     )
 
 
@@ -219,7 +224,3 @@ def bulk_range(found: TensorStatistics) -> tuple[float, float]:
 def _width(evidence: LayerEvidence) -> float:
     low, high = evidence.held
     return high - low
-
-
-def _low(text: str) -> str:
-    return text[0].lower() + text[1:]

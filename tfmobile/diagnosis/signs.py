@@ -8,15 +8,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sign:
-    """``strength`` 0 to 1: how pronounced; ``what``: one sentence with the numbers; ``fix``: what to do next.
+    """``strength`` 0 to 1: how pronounced; ``what``: one sentence with the numbers.
 
+    ``remedies``: improvements of recipes that are made for it; ``fix``: what else to do, without its full stop.
     ``impact``: in place of the layer's own, where the harm shows elsewhere.
     """
 
     strength: float
     what: str
-    fix: str
+    fix: str = ""
+    remedies: tuple[str, ...] = ()
     impact: float | None = None
+
+
+def leave_float(name: str) -> str:
+    """The fix that always works, and costs time."""
+    return f"leave '{name}' float (precision in the recipe)"
 
 
 def ramp(value: float, low: float, high: float) -> float:

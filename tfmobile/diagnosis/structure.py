@@ -194,7 +194,10 @@ class _Reader:
             if op in CHANNEL_AXIS and len(operator.inputs) > 1:
                 values = flatbuffer.tensor_data(self._float, main.tensors[int(operator.inputs[1])])
                 if values is not None and values.dtype.kind == "f":
-                    yield flatbuffer.text(main.tensors[int(operator.outputs[0])].name), _maxima(values, CHANNEL_AXIS[op])
+                    yield (
+                        flatbuffer.text(main.tensors[int(operator.outputs[0])].name),
+                        _maxima(values, CHANNEL_AXIS[op]),
+                    )
 
 
 def first(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfmobile.diagnosis.evidence import LayerEvidence
-from tfmobile.diagnosis.signs import Sign, number, ramp
+from tfmobile.diagnosis.signs import Sign, leave_float, number, ramp
 from tfmobile.diagnosis.structure import Weights
 from tfmobile.graph.model import Array
 
@@ -32,8 +32,8 @@ def channel_imbalance(evidence: LayerEvidence) -> Sign | None:
         strength,
         f"The largest weight is {number(float(alive.max()))}, that of the median channel {number(usual)}, which has "
         f"{STEPS * usual / largest:.1f} of {STEPS} steps (the smallest {STEPS * float(alive.min()) / largest:.2g}).",
-        "Use one scale a channel (--recipe int8); for a target that cannot, equalize the layers (improve = equalize, "
-        "clip-weights) before.",
+        "use one scale a channel (--recipe int8), if the target can",
+        ("equalize", "clip-weights"),
     )
 
 
@@ -54,8 +54,8 @@ def dead_channels(evidence: LayerEvidence) -> Sign | None:
         strength,
         f"{int(dead.sum())} of {dead.size} channels gave the same value for every sample, yet hold weights up to "
         f"{number(worst)}; the others, up to {number(best)}, have {STEPS / ratio:.0f} of {STEPS} steps.",
-        "Clear them: improve = clear-dead-channels in the recipe (a constant stays in the bias); or use one scale a "
-        "channel (--recipe int8).",
+        "use one scale a channel (--recipe int8), if the target can",
+        ("clear-dead-channels",),
     )
 
 
@@ -79,10 +79,10 @@ def bias_overflow(evidence: LayerEvidence) -> Sign | None:
     real = abs(float(found.bias[worst])) * float(scales[worst]) * evidence.inputs[0].layer.grid.scale
     return Sign(
         ramp(float(widened[worst]), 1.2, 16.0),
-        f"The bias of {int(hit.sum())} of {hit.size} channels (channel {worst}: {number(real)}) is so large beside input "
-        f"and weights that the weights are left {STEPS / float(widened[worst]):.2g} of {STEPS} steps.",
-        f"Take constant offsets out of the bias (improve = absorb-bias), scale the layer's input up, or leave "
-        f"'{evidence.layer.name}' float (precision in the recipe).",
+        f"The bias of {int(hit.sum())} of {hit.size} channels (channel {worst}: {number(real)}) is so large beside "
+        f"input and weights that the weights are left {STEPS / float(widened[worst]):.2g} of {STEPS} steps.",
+        leave_float(evidence.layer.name),
+        ("absorb-bias",),
     )
 
 

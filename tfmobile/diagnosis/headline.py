@@ -1,0 +1,68 @@
+"""The result of a diagnosis in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfmobile.artifacts import Fidelity, Finding, LayerDiagnosis
+from tfmobile.diagnosis.causes import meaning
+from tfmobile.diagnosis.impact import harm
+from tfmobile.diagnosis.signs import percent
+
+FINE = 0.25
+"""Harm below this is what rounding to 8 bits costs a model that takes it well."""
+TELLING = 0.15
+"""Findings below this severity are no reason for the whole loss."""
+
+
+def headline(recipe: str, found: Fidelity | None, findings: Sequence[Finding], layers: Sequence[LayerDiagnosis]) -> str:
+    """What quantization loses, where most of it comes from, why, and what to do."""
+    if found is None:
+        return f"Nothing was measured of {recipe}."
+    data = next((one for one in findings if one.about == "data" and one.severity >= 0.5), None)
+    if harm(found) < FINE and data is None:
+        return f"{recipe} answers like the float model: {loss(found)}. Nothing stands out that needs a fix."
+    said = f"{recipe} {_verb(found)}: {loss(found)}"
+    if data is not None and (harm(found) < FINE or data.severity >= _severity(findings)):
+        return f"{said}. First of all, the data: {_bare(data.what)}. {data.fix}"
+    worst = max(layers, key=lambda layer: layer.share, default=None)
+    cause = next((one for one in findings if one.about != "data" and one.severity >= TELLING), None)
+    place = f"most of it in '{worst.name}' ({percent(worst.share)} of the damage)" if worst is not None else ""
+    if cause is None:
+        return (
+            f"{said}; {place}." if place and worst is not None and worst.share >= 0.3 else f"{said}, over many layers."
+        )
+    where = f"in '{cause.where}'" if cause.about == "layer" else "over many layers"
+    if worst is not None and cause.about == "layer" and worst.name in cause.where and worst.share >= 0.3:
+        where = place
+    return f"{said}; {where}, because {_because(cause)}. {cause.fix}"
+
+
+def loss(found: Fidelity) -> str:
+    """The numbers, in words."""
+    parts = []
+    if found.correct is not None and found.reference_correct is not None:
+        right, before = (100 * count / found.samples for count in (found.correct, found.reference_correct))
+        parts.append(f"{before:.1f} → {right:.1f} % right")
+    if found.agreement is not None:
+        parts.append(f"{100 * found.agreement:.1f} % of the answers as in float")
+    if not parts:
+        parts.append(f"{found.sqnr_db:.1f} dB signal to noise")
+    return f"{', '.join(parts)} on {found.samples} samples"
+
+
+def _verb(found: Fidelity) -> str:
+    return "loses" if harm(found) > 0.5 else "loses a little"
+
+
+def _severity(findings: Sequence[Finding]) -> float:
+    return max((one.severity for one in findings if one.about != "data"), default=0.0)
+
+
+def _because(cause: Finding) -> str:
+    text = _bare(meaning(cause.cause) or cause.what)
+    return text[0].lower() + text[1:]
+
+
+def _bare(text: str) -> str:
+    return text.rstrip(".")
