@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfmobile.quantization.simulation.network import SimulatedLayer
+from tfmobile.quantization.simulation.layers import SimulatedLayer
 from tfmobile.quantization.simulation.simulation import Simulation, open_simulation
 
 __all__ = ["SimulatedLayer", "Simulation", "open_simulation"]

@@ -1,9 +1,9 @@
 """What the runtime's integer kernels compute, in TensorFlow: float32 tensors that hold integers.
 
 A grid is a tensor of integers counted from the zero point, so that padding is 0 and real = scale · integer. Sums of
-products stay below 2^24 in practice, so float32 holds them exactly. The arithmetic is that of XNNPACK, which the runtime
-uses by default: https://github.com/google/XNNPACK (src/microparams-init.c, src/reference/), and of TFLite's own kernels
-where XNNPACK has none: https://github.com/google-ai-edge/LiteRT/tree/main/tflite/kernels/internal/reference
+products stay below 2^24 in practice, so float32 holds them exactly. The arithmetic is that of XNNPACK, which the
+runtime uses by default (https://github.com/google/XNNPACK, src/microparams-init.c and src/reference/), and where
+XNNPACK has no kernel TFLite's own (https://github.com/google-ai-edge/LiteRT, tflite/kernels/internal/reference/).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Call:
 
     tf: Any
     operator: Operator
-    grids: Sequence[Grid | None]
+    grids: Sequence[Grid]
     free: bool
     adjust: Adjust | None = None
 
@@ -80,6 +80,12 @@ def round_half_even(tf: Any, values: Any) -> Any:
 def round_half_away(tf: Any, values: Any) -> Any:
     """What C's ``round`` does, in TFLite's own kernels. Exact below 2^22."""
     return tf.sign(values) * tf.floor(tf.abs(values) + 0.5)
+
+
+def clipped(tf: Any, grid: Grid, output: Tensor) -> Grid:
+    """Clip to what the output's type holds."""
+    low, high = output.bounds
+    return tf.clip_by_value(grid, np.float32(low), np.float32(high))
 
 
 def activated(tf: Any, grid: Grid, output: Tensor, activation: int) -> Grid:
