@@ -6,6 +6,7 @@ Paths in the file are relative to the file. ``trust`` is not a key on purpose: i
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,27 @@ class BenchmarkOptions:
 
 
 @dataclass(frozen=True)
+class SearchOptions:
+    """How much may be lost, and what is looked for within that; without an allowance there is no search.
+
+    ``max_drop``: points of accuracy at most (65.0 to 64.5 % is 0.5), or an amount of ``metric``, which then needs
+    ``better``. ``min_agreement``: the fraction of equal answers at least; needs no labels. ``time_budget``: seconds, or
+    ``90s``, ``5m``, ``1h``.
+    """
+
+    max_drop: float | None = None
+    min_agreement: float | None = None
+    objective: Literal["latency", "size"] = "latency"
+    time_budget: float = 600.0
+    better: Literal["", "higher", "lower"] = ""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a search was asked for."""
+        return self.max_drop is not None or self.min_agreement is not None
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything one run needs to know."""
 
@@ -89,6 +111,7 @@ class Plan:
     optimize: OptimizeOptions = field(default_factory=OptimizeOptions)
     evaluate: EvaluateOptions = field(default_factory=EvaluateOptions)
     benchmark: BenchmarkOptions = field(default_factory=BenchmarkOptions)
+    search: SearchOptions = field(default_factory=SearchOptions)
     file: str | None = None
 
     def data_spec(self, path: str) -> DataSpec:
@@ -117,6 +140,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "optimize": OptimizeOptions,
     "evaluate": EvaluateOptions,
     "benchmark": BenchmarkOptions,
+    "search": SearchOptions,
 }
 _PATH_KEYS = {
     "model": ("path", "graph"),
@@ -187,6 +211,8 @@ def _normal(values: Mapping[str, Any]) -> dict[str, Any]:
             normal[key] = parse_size(value)
         elif name in ("mean", "std") and isinstance(value, str):
             normal[key] = parse_channels(value)
+        elif name == "time_budget":
+            normal[key] = duration(value)
         elif (name in ("mean", "std", "threads") and isinstance(value, (int, float))) or (
             name in ("tags", "input", "output", "input_shape", "passes") and isinstance(value, str)
         ):
@@ -194,6 +220,16 @@ def _normal(values: Mapping[str, Any]) -> dict[str, Any]:
         if name == "passes":
             normal[key] = _calls(normal[key])
     return normal
+
+
+def duration(value: Any) -> Any:
+    """Seconds of ``90``, ``90s``, ``5m`` or ``1h``; raises UsageError for other text, and leaves what is no text."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([smh]?)", value.strip())
+    if found is None:
+        raise UsageError(f"'{value}' is no duration.", why="It is a number with s, m or h.", fixes=["--time-budget 5m"])
+    return float(found[1]) * {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}[found[2]]
 
 
 def _calls(texts: Sequence[str]) -> tuple[str, ...]:
@@ -235,6 +271,7 @@ def _check(plan: Plan) -> Plan:
             why=f"It is {plan.benchmark.latency_budget}.",
             fixes=["--latency-budget 20"],
         )
+    _check_search(plan.search)
     if plan.evaluate.workers is not None and plan.evaluate.workers < 1:
         raise UsageError(
             "--workers must be at least 1.",
@@ -242,3 +279,22 @@ def _check(plan: Plan) -> Plan:
             fixes=["Leave it out to use all cores."],
         )
     return plan
+
+
+def _check_search(search: SearchOptions) -> None:
+    if search.max_drop is not None and search.max_drop < 0:
+        raise UsageError(
+            "--max-drop must not be below 0.",
+            why=f"It is {search.max_drop}.",
+            fixes=["--max-drop 1.0 allows one point."],
+        )
+    if search.min_agreement is not None and not 0 < search.min_agreement <= 1:
+        raise UsageError(
+            "--min-agreement is a fraction above 0 and up to 1.",
+            why=f"It is {search.min_agreement}.",
+            fixes=["--min-agreement 0.98 asks for 98 % the same answers."],
+        )
+    if search.time_budget <= 0:
+        raise UsageError(
+            "--time-budget must be above 0.", why=f"It is {search.time_budget:g} s.", fixes=["--time-budget 5m"]
+        )

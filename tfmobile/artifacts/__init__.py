@@ -16,6 +16,7 @@ from tfmobile.artifacts.measures import (
     Ratio,
 )
 from tfmobile.artifacts.report import Report, StepFact
+from tfmobile.artifacts.search import Allowance, Loss, Search, SearchTrial
 from tfmobile.artifacts.source import FeedChange, PassResult, Rewrite, RewriteStep, SourceModel, Transformation
 from tfmobile.artifacts.statistics import Statistics, TensorStatistics
 from tfmobile.artifacts.tflite import (
@@ -33,6 +34,7 @@ from tfmobile.artifacts.tflite import (
 )
 
 __all__ = [
+    "Allowance",
     "Calibration",
     "ChangedSample",
     "ClassAccuracy",
@@ -51,6 +53,7 @@ __all__ = [
     "LayerDiagnosis",
     "LayerError",
     "LoadTest",
+    "Loss",
     "ModelAccuracy",
     "NamedModel",
     "OpFact",
@@ -62,6 +65,8 @@ __all__ = [
     "RewriteStep",
     "Sample",
     "ScalingTrial",
+    "Search",
+    "SearchTrial",
     "SizeFact",
     "SourceModel",
     "Statistics",

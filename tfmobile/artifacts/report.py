@@ -8,6 +8,7 @@ from typing import Any
 
 from tfmobile.artifacts.improvement import Improvement
 from tfmobile.artifacts.measures import Evaluation, Latency
+from tfmobile.artifacts.search import Search
 from tfmobile.artifacts.source import Rewrite, SourceModel
 from tfmobile.artifacts.tflite import Calibration, Difference, LayerError, LoadTest, TFLiteModel
 
@@ -48,3 +49,4 @@ class Report:
     """What was not done or not measured, and why: shown, never hidden."""
     out: str
     improvement: Improvement | None = None
+    search: Search | None = None

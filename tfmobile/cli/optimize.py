@@ -16,6 +16,7 @@ from tfmobile.cli.options import (
     evaluate_options,
     model_options,
     preprocessing_options,
+    search_options,
     trust_option,
 )
 
@@ -52,6 +53,7 @@ from tfmobile.cli.options import (
 @preprocessing_options
 @evaluate_options
 @benchmark_options
+@search_options
 @click.option("--evaluate/--no-evaluate", default=True, help="Measure accuracy.")
 @click.option("--benchmark/--no-benchmark", default=True, help="Measure latency.")
 @click.option("--fresh", is_flag=True, help="Compute every step anew.")

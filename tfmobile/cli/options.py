@@ -98,6 +98,27 @@ benchmark_options = _group(
         help="Time for benchmarking, all models together [20].",
     ),
 )
+search_options = _group(
+    click.option(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="Search for the best model that loses no more points of accuracy than this, e.g. 1.0.",
+    ),
+    click.option(
+        "--min-agreement",
+        type=float,
+        metavar="FRACTION",
+        help="Search for the best model that gives this part of the original's answers, e.g. 0.98; needs no labels.",
+    ),
+    click.option(
+        "--objective", type=click.Choice(["latency", "size"]), help="What the search makes smallest [latency]."
+    ),
+    click.option("--time-budget", metavar="TIME", help="Time for the search: 90s, 5m, 1h [10m]."),
+    click.option(
+        "--better", type=click.Choice(["higher", "lower"]), help="Which values of --metric are better, for --max-drop."
+    ),
+)
 config_option = click.option("--config", metavar="FILE", help="Settings file [tfmobile.toml of this folder].")
 display_options = _group(
     click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, nothing else."),

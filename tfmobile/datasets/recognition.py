@@ -12,6 +12,7 @@ from tfmobile.datasets.pictures import is_picture, pictures_in
 from tfmobile.datasets.python_source import is_reference
 from tfmobile.datasets.source import Source
 from tfmobile.datasets.spec import DataSpec
+from tfmobile.datasets.subset import START
 from tfmobile.datasets.tfrecords import starts_like_tfrecord, tfrecords_in
 from tfmobile.errors import DataError
 
@@ -58,6 +59,10 @@ def _tfrecord(path: Path, head: bytes | None) -> bool:
     return starts_like_tfrecord(head) or path.suffix in (".tfrecord", ".tfrecords")
 
 
+def _subset(path: Path, head: bytes | None) -> bool:
+    return head is not None and head.startswith(START)
+
+
 def _python(path: Path, head: bytes | None) -> bool:
     return False  # recognised by its spelling, before a path is looked for
 
@@ -73,6 +78,7 @@ SOURCES: dict[str, SourceKind] = {
     "pictures": SourceKind("a folder of pictures without labels", _pictures, "picture_folders:open_pictures"),
     "npz": SourceKind("an .npz file with the arrays x and y", _npz, "numpy_files:open_npz"),
     "npy": SourceKind("an .npy file of samples without labels", _npy, "numpy_files:open_npy"),
+    "subset": SourceKind("a list of samples of another set, as a search writes it", _subset, "subset:open_subset"),
     "python": SourceKind(
         "module:callable, a Python function that returns samples", _python, "python_source:open_python"
     ),

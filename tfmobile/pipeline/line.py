@@ -13,12 +13,14 @@ from tfmobile.artifacts import NamedModel, Report
 from tfmobile.graph.model import Array
 from tfmobile.plan import make_plan
 from tfmobile.progress import Progress, silent
-from tfmobile.steps import by_recipe, measured, own_ranges
+from tfmobile.quantization.recipe import Recipe
+from tfmobile.steps import by_recipe, measured, own_ranges, searched
 from tfmobile.steps import model as model_steps
 from tfmobile.steps import quantized as quantized_steps
 from tfmobile.steps.baked import bake
 from tfmobile.steps.choices import check_choices, check_data
 from tfmobile.steps.context import VERIFY_SAMPLES, Context, data_key, input_facts, some_feeds
+from tfmobile.steps.divided import divide
 from tfmobile.steps.results import publish_report
 from tfmobile.workspace import Workspace
 
@@ -62,6 +64,11 @@ def optimize(
     latency_budget: float | None = None,
     evaluate: bool = True,
     benchmark: bool = True,
+    max_drop: float | None = None,
+    min_agreement: float | None = None,
+    objective: str | None = None,
+    time_budget: str | float | None = None,
+    better: str | None = None,
     fresh: bool = False,
     progress: Progress = silent,
 ) -> Report:
@@ -73,10 +80,13 @@ def optimize(
     plan = make_plan(config, locals())
     recipe_, target_ = check_choices(plan)
     check_data(plan, recipe_)
+    searched.check(plan)
     with Workspace(Path(plan.optimize.out)) as workspace:
         if fresh:
             workspace.forget()
         context = Context(plan, workspace, progress, trust)
+        if plan.search.wanted:
+            plan = divide(context)
         source, loaded = model_steps.load(context)
         if plan.optimize.bake_preprocessing:
             source, loaded = bake(context, source, loaded)
@@ -90,10 +100,18 @@ def optimize(
         if ranged is not None:
             source, loaded = own_ranges.float_twin(context, source, loaded, recipe_)
         prepared = model_steps.prepare(context, source, loaded, feeds, feeds_key)
-        if ranged is not None and own_ranges.uses_ranges(recipe_):
-            quantized = own_ranges.quantize(context, *ranged, feeds, feeds_key, recipe_, prepared.floating)
-        else:
-            quantized = by_recipe.quantize(context, recipe_, prepared, inputs)
+
+        def make(context: Context, recipe: Recipe) -> by_recipe.Quantized:
+            if ranged is not None and own_ranges.uses_ranges(recipe):
+                return own_ranges.quantize(context, *ranged, feeds, feeds_key, recipe, prepared.floating)
+            return by_recipe.quantize(context, recipe, prepared, inputs)
+
+        search = None
+        if plan.search.wanted:
+            recipe_, search = searched.search(
+                context, recipe_, target_, prepared, inputs, make, mixing=ranged is None, timed=benchmark
+            )
+        quantized = make(context, recipe_)
         description = f"{source.summary}; recipe {recipe_.name}, made by tfmobile"
         content, finished = quantized_steps.add_metadata(
             context, quantized.content, Path(source.path).stem, description, quantized.key
@@ -129,6 +147,7 @@ def optimize(
             layer_errors=layer_errors,
             evaluation=evaluation,
             latency=latency,
+            search=search,
             created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         )
 

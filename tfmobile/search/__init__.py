@@ -1,1 +1,1 @@
-"""Find the fastest or smallest model that stays within the accuracy budget."""
+"""Search for the fastest or smallest model within an accuracy budget: propose, make, judge, time, choose."""

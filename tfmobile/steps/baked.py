@@ -36,7 +36,7 @@ def bake(context: Context, source: SourceModel, loaded: Step) -> tuple[SourceMod
     key: dict[str, Any] = {"load": loaded.key, "pass": call, "samples": data_key(plan, path), "count": VERIFY_SAMPLES}
     step = context.step("bake", key, compute)
     context.note(f"The model does its own preprocessing ({_words(settings)}); it takes pixels from 0 to 255.")
-    context.asked = plan
+    context.asked = context.asked or plan
     color = "rgb" if settings.color == "bgr" else settings.color
     rest = dataclasses.replace(settings, mean=(), std=(), color=color)
     context.plan = dataclasses.replace(plan, preprocessing=rest)

@@ -14,7 +14,7 @@ _SKIPPED = {"path"}
 def reproduce(plan: Plan, trust: bool, evaluated: bool, benchmarked: bool) -> str:
     """One shell line; options at their default are left out, but for the recipe."""
     words = ["tfmobile", "optimize", str(plan.model.path), "--recipe", plan.optimize.recipe]
-    sections = (plan.data, plan.preprocessing, plan.model, plan.optimize, plan.evaluate, plan.benchmark)
+    sections = (plan.data, plan.preprocessing, plan.model, plan.optimize, plan.evaluate, plan.benchmark, plan.search)
     for section in sections:
         for item in dataclasses.fields(section):
             value = getattr(section, item.name)

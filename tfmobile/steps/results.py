@@ -13,6 +13,7 @@ from tfmobile.artifacts import (
     LayerError,
     LoadTest,
     Report,
+    Search,
     SourceModel,
     StepFact,
 )
@@ -44,6 +45,7 @@ def publish_report(
     layer_errors: tuple[LayerError, ...],
     evaluation: Evaluation | None,
     latency: Latency | None,
+    search: Search | None = None,
     created: str,
 ) -> Report:
     """Build the report and publish everything; raises OutputError."""
@@ -76,6 +78,7 @@ def publish_report(
         steps=tuple(context.workspace.steps),
         notes=tuple(context.notes),
         out=str(context.workspace.out),
+        search=search,
     )
     files = {
         "model.tflite": content,
