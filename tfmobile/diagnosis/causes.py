@@ -24,7 +24,7 @@ from tfmobile.diagnosis.range_causes import (
     swish_tail,
 )
 from tfmobile.diagnosis.signs import Sign
-from tfmobile.diagnosis.weight_causes import bias_overflow, channel_imbalance, dead_channels
+from tfmobile.diagnosis.weight_causes import amplified_rounding, bias_overflow, channel_imbalance, dead_channels
 from tfmobile.quantization.recipe import Recipe
 
 CAUSES: Mapping[str, Callable[[LayerEvidence], Sign | None]] = {
@@ -32,6 +32,7 @@ CAUSES: Mapping[str, Callable[[LayerEvidence], Sign | None]] = {
     "channel-imbalance": channel_imbalance,
     "dead-channels": dead_channels,
     "bias-overflow": bias_overflow,
+    "amplified-rounding": amplified_rounding,
     "clipped-range": clipped_range,
     "stretched-input": stretched_input,
     "stretched-range": stretched_range,

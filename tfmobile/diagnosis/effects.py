@@ -56,14 +56,17 @@ def measure_effects(
     simulation: Switches,
     feeds: Sequence[Mapping[str, Array]],
     *,
-    suspects: Collection[str] = (),
+    moves: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Effects:
-    """Each layer quantized alone; those that harm most, and ``suspects``, left float alone.
+    """Each layer quantized alone; those that harm most also left float alone.
 
-    ``feeds``: arrays by input key, batch 1. A layer that the simulation cannot compute in float has no entry.
+    ``feeds``: arrays by input key, batch 1. ``moves``: layer that only moves values → the one whose values they are,
+    with which it is switched. A layer that the simulation cannot compute in float has no entry.
     """
-    names = [layer.name for layer in simulation.layers if layer.switchable]
+    switchable = [layer.name for layer in simulation.layers if layer.switchable]
+    head = {name: (moves or {}).get(name, name) for name in switchable}
+    names = [name for name in switchable if head[name] == name]
     batches = list(_batches(feeds, BATCH if simulation.batch else 1))
     wanted = [row for batch in batches for row in _rows(simulation.float_outputs(batch))]
     total = len(names) + min(len(names), SUSPECTS)
@@ -75,10 +78,15 @@ def measure_effects(
         return fidelity(wanted, rows)
 
     everything = measured((), 0)
-    only = {name: measured((other for other in names if other != name), done) for done, name in enumerate(names, 1)}
+    only = {
+        name: measured((other for other in switchable if head[other] != name), done)
+        for done, name in enumerate(names, 1)
+    }
     worst = sorted(names, key=lambda name: (-damage(only[name]), names.index(name)))
-    chosen = [name for name in worst if name in suspects or name in worst[:SUSPECTS]][: 2 * SUSPECTS]
-    but = {name: measured((name,), len(names) + done) for done, name in enumerate(chosen, 1)}
+    but = {
+        name: measured((other for other in switchable if head[other] == name), len(names) + done)
+        for done, name in enumerate(worst[:SUSPECTS], 1)
+    }
     progress(STAGE, total, total)
     return Effects(everything, only, but)
 

@@ -13,7 +13,7 @@ from tfmobile.diagnosis.effects import Effects, measure_effects
 from tfmobile.diagnosis.evidence import LayerEvidence, gather
 from tfmobile.diagnosis.impact import harm, impacts, shares, shares_by_noise
 from tfmobile.diagnosis.layers import MOST_DB, compare_layers
-from tfmobile.diagnosis.structure import QuantizedLayer, quantized_layers
+from tfmobile.diagnosis.structure import QuantizedLayer, movers, quantized_layers
 from tfmobile.errors import UnsupportedError
 from tfmobile.graph.model import Array, Graph
 from tfmobile.progress import Progress, silent
@@ -117,7 +117,7 @@ def _effects(
     count = effect_samples(layers, len(feeds))
     try:
         with open_simulation(graph, quantized) as simulation:
-            found = measure_effects(simulation, feeds[:count], progress=progress)
+            found = measure_effects(simulation, feeds[:count], moves=movers(layers), progress=progress)
             return found, count, tuple(simulation.notes)
     except UnsupportedError as error:
         return None, 0, (f"The effect of single layers was not measured: {error.what} {error.why}".strip(),)

@@ -11,6 +11,8 @@ from tfmobile.diagnosis.signs import percent
 
 FINE = 0.25
 """Harm below this is what rounding to 8 bits costs a model that takes it well."""
+NAMED = 0.15
+"""From this part of the damage on a layer is named as the main one."""
 TELLING = 0.15
 """Findings below this severity are no reason for the whole loss."""
 
@@ -25,17 +27,12 @@ def headline(recipe: str, found: Fidelity | None, findings: Sequence[Finding], l
     said = f"{recipe} {_verb(found)}: {loss(found)}"
     if data is not None and (harm(found) < FINE or data.severity >= _severity(findings)):
         return f"{said}. First of all, the data: {_bare(data.what)}. {data.fix}"
-    worst = max(layers, key=lambda layer: layer.share, default=None)
     cause = next((one for one in findings if one.about != "data" and one.severity >= TELLING), None)
-    place = f"most of it in '{worst.name}' ({percent(worst.share)} of the damage)" if worst is not None else ""
     if cause is None:
-        return (
-            f"{said}; {place}." if place and worst is not None and worst.share >= 0.3 else f"{said}, over many layers."
-        )
-    where = f"in '{cause.where}'" if cause.about == "layer" else "over many layers"
-    if worst is not None and cause.about == "layer" and worst.name in cause.where and worst.share >= 0.3:
-        where = place
-    return f"{said}; {where}, because {_because(cause)}. {cause.fix}"
+        worst = max(layers, key=lambda layer: layer.share, default=None)
+        return f"{said}; {_part(worst)}."
+    named = next((layer for layer in layers if cause.where and layer.name == _first(cause.where)), None)
+    return f"{said}; {_part(named)}, because {_because(cause)}. {cause.fix.split('; or ')[0].rstrip('.')}."
 
 
 def loss(found: Fidelity) -> str:
@@ -49,6 +46,19 @@ def loss(found: Fidelity) -> str:
     if not parts:
         parts.append(f"{found.sqnr_db:.1f} dB signal to noise")
     return f"{', '.join(parts)} on {found.samples} samples"
+
+
+def _part(layer: LayerDiagnosis | None) -> str:
+    if layer is None:
+        return "many layers add to it"
+    if layer.share < NAMED:
+        return f"a part of it in '{layer.name}'"
+    most = "most of it" if layer.share >= 0.5 else "the largest part of it"
+    return f"{most}, {percent(layer.share)}, in '{layer.name}'"
+
+
+def _first(where: str) -> str:
+    return where.split(", ")[0].split(" and ")[0]
 
 
 def _verb(found: Fidelity) -> str:

@@ -7,14 +7,11 @@ import numpy as np
 from tfmobile.artifacts import TensorStatistics
 from tfmobile.diagnosis.evidence import LayerEvidence
 from tfmobile.diagnosis.signs import Sign, leave_float, number, percent, ramp, span
-from tfmobile.diagnosis.structure import INPUT
+from tfmobile.diagnosis.structure import INPUT, MOVES
 
 FIXED = frozenset({"SOFTMAX", "LOG_SOFTMAX", "LOGISTIC", "TANH", "L2_NORMALIZATION"})
 """Operators whose grid is always the same."""
-KEEPS_GRID = frozenset(
-    {"RESHAPE", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "STRIDED_SLICE",
-     "SLICE", "SPLIT", "GATHER", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE"}
-)  # fmt: skip
+KEEPS_GRID = MOVES | {"AVERAGE_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"}
 """Operators whose output has the grid of their input: what is wrong with it is said there."""
 JOINS = frozenset({"CONCATENATION", "PACK"})
 BULK = 0.999
@@ -23,9 +20,9 @@ BULK = 0.999
 
 def outlier_channel(evidence: LayerEvidence) -> Sign | None:
     """One channel of its output, or a few, reaches far beyond all others."""
-    reach = evidence.reach
+    reach, layer = evidence.reach, evidence.layer
     live = reach[reach > 0]
-    if live.size < 4 or evidence.layer.op in KEEPS_GRID or not evidence.layer.grid.scale:
+    if live.size < 4 or layer.op in KEEPS_GRID or not layer.grid.scale:
         return None
     usual = float(np.quantile(live, 0.9, method="lower")) if live.size >= 10 else float(np.median(live))
     ratio = float(live.max()) / usual
@@ -38,8 +35,8 @@ def outlier_channel(evidence: LayerEvidence) -> Sign | None:
         strength,
         f"Channel {named} of {reach.size} reaches {number(float(reach.max()))}, the others {number(usual)}: "
         f"they have {evidence.steps / ratio:.0f} of {evidence.steps:.0f} steps.",
-        leave_float(evidence.layer.name),
-        ("equalize", "split-channels"),
+        "scale the channels alike before the model" if layer.op == INPUT else leave_float(layer.name),
+        ("choose-ranges",) if layer.op == INPUT else ("equalize", "split-channels"),
     )
 
 

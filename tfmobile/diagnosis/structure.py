@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,13 @@ CHANNEL_AXIS: Mapping[str, int] = {
     "CONV_3D": -1,
 }
 """Operators with weights (their second input): the axis of the weights that is the output channel."""
+
+
+MOVES = frozenset(
+    {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "MAX_POOL_2D", "PAD", "SLICE", "STRIDED_SLICE", "SPLIT",
+     "SPLIT_V", "GATHER", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "TILE"}
+)  # fmt: skip
+"""Operators that only move values: they round nothing, and their output has the grid of what they read."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,18 @@ class QuantizedLayer:
 def quantized_layers(floating: bytes, quantized: bytes) -> tuple[QuantizedLayer, ...]:
     """Inputs first, then operators in execution order, without those that only move between integers and floats."""
     return tuple(_Reader(floating, quantized).layers())
+
+
+def movers(layers: Sequence[QuantizedLayer]) -> dict[str, str]:
+    """Layer that only moves values → the layer whose values they are."""
+    known = {layer.name: layer for layer in layers}
+    found: dict[str, str] = {}
+    for layer in layers:
+        if layer.op in MOVES and len(layer.inputs) == 1 and layer.inputs[0] in known:
+            before = known[layer.inputs[0]]
+            if before.grid == layer.grid:
+                found[layer.name] = found.get(before.name, before.name)
+    return found
 
 
 class _Reader:

@@ -86,6 +86,29 @@ def bias_overflow(evidence: LayerEvidence) -> Sign | None:
     )
 
 
+def amplified_rounding(evidence: LayerEvidence) -> Sign | None:
+    """Its sums are far larger than what its output can hold, so rounding of input and weights is amplified."""
+    found = evidence.layer.weights
+    grid = evidence.layer.grid
+    if found is None or not evidence.inputs or not grid.scale or not evidence.inputs[0].layer.grid.scale:
+        return None
+    alive = ~_dead(evidence, found)
+    if not alive.any():
+        return None
+    gains = np.where(alive, found.maxima, 0.0) * evidence.inputs[0].layer.grid.scale / grid.scale
+    usual = float(np.quantile(gains[alive], 0.9))
+    strength = ramp(usual, 2.5, 16.0)
+    if not strength:
+        return None
+    return Sign(
+        strength,
+        f"One step of its input moves every tenth channel by {usual:.0f} steps of its output or more (channel "
+        f"{int(np.argmax(gains))}: {gains.max():.0f}).",
+        leave_float(evidence.layer.name),
+        ("correct-bias", "equalize", "round-weights"),
+    )
+
+
 def _one_scale(evidence: LayerEvidence) -> Weights | None:
     found = evidence.layer.weights
     return found if found is not None and found.scales.size == 1 and found.maxima.size > 1 else None

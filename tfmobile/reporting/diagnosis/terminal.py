@@ -8,10 +8,10 @@ from tfmobile.artifacts import Diagnosis, Finding
 from tfmobile.reporting import formatting
 from tfmobile.reporting.diagnosis.wording import (
     FLAGGED,
-    LAYER_HEADS,
     answers,
     cause_words,
     layer_cells,
+    layer_heads,
     measured_on,
     tone,
     worst_layers,
@@ -104,10 +104,15 @@ def _print_layers(found: Diagnosis, console: Console, everything: bool) -> None:
     names = dict(zip((one.name for one in found.layers), short_names([one.name for one in found.layers]), strict=True))
     table = Table(box=None, pad_edge=True, padding=(0, 1), header_style="dim")
     table.add_column("Layer" if everything else "Worst layers", no_wrap=True)
-    for index, head in enumerate(LAYER_HEADS):
-        table.add_column(head, justify="right" if index else "left", no_wrap=True)
+    for head in layer_heads(found):
+        table.add_column(head, justify="right", no_wrap=True)
     for layer in layers:
         style = "yellow" if layer.rmse_per_scale > FLAGGED and layer.share >= 0.1 else ""
-        table.add_row(*(Text(cell, style=style) for cell in (clip(names[layer.name], 30), *layer_cells(layer))))
+        table.add_row(
+            *(
+                Text(cell, style=style)
+                for cell in (clip(names[layer.name], max(24, console.width - 52)), *layer_cells(layer))
+            )
+        )
     console.print(table)
     console.print()

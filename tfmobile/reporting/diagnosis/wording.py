@@ -31,9 +31,8 @@ def worst_layers(layers: Sequence[LayerDiagnosis], most: int) -> list[LayerDiagn
 
 
 def layer_cells(layer: LayerDiagnosis) -> tuple[str, ...]:
-    """Operator, damage share, SQNR, RMSE in steps, and the answers with only it and all but it quantized."""
+    """Damage share, SQNR, RMSE in steps, and the answers with only it and all but it quantized."""
     return (
-        layer.op,
         formatting.percent(layer.share, 0),
         f"{layer.sqnr_db:.1f}".replace("-", "−"),
         f"{layer.rmse_per_scale:.2f}" if layer.scale else formatting.DASH,
@@ -42,16 +41,19 @@ def layer_cells(layer: LayerDiagnosis) -> tuple[str, ...]:
     )
 
 
-LAYER_HEADS = ("Operator", "Damage", "SQNR dB", "RMSE/step", "Only it", "All but it")
+def layer_heads(found: Diagnosis) -> tuple[str, ...]:
+    """Of ``layer_cells``, with the unit of the last two."""
+    unit = "nats" if found.fidelity is not None and found.fidelity.kl is not None else "dB"
+    return ("Damage", "SQNR dB", "RMSE", f"Only it {unit}", f"All but {unit}")
 
 
 def effect(found: Fidelity | None) -> str:
-    """Agreement and divergence, or signal to noise where outputs are no classes."""
+    """Divergence in nats from the float answer, or signal to noise in dB where outputs are no probabilities."""
     if found is None:
         return formatting.DASH
     if found.kl is not None:
-        return f"KL {formatting.small(found.kl)}"
-    return f"{found.sqnr_db:.1f} dB".replace("-", "−")
+        return formatting.small(found.kl)
+    return f"{found.sqnr_db:.1f}".replace("-", "−")
 
 
 def answers(found: Fidelity | None) -> list[tuple[str, str]]:
