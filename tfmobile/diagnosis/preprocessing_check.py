@@ -34,10 +34,14 @@ SILENT = 0.05
 CALL_BYTES = 48_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
-    """What the float model answers to a candidate. ``found`` [samples, classes], ``spread``: deviation of the input."""
+    """What the float model answers to a candidate. ``number``: its place among them. ``found`` [samples, classes].
 
+    ``spread``: standard deviation of the input.
+    """
+
+    number: int
     candidate: Candidate
     found: Array
     finite: bool
@@ -126,7 +130,7 @@ def _try_all(
             continue
         outputs = list(answer([feed for _, feeds in waiting for feed in feeds]))
         for place, (tried, feeds) in enumerate(waiting):
-            trial = _trial(tried, feeds, outputs[place * len(bases) : (place + 1) * len(bases)], labels)
+            trial = _trial(len(trials), tried, feeds, outputs[place * len(bases) : (place + 1) * len(bases)], labels)
             if trial is None:
                 return []
             trials.append(trial)
@@ -142,6 +146,7 @@ def _feeds(bases: Sequence[Sample], option: Candidate, inputs: Sequence[TensorFa
 
 
 def _trial(
+    number: int,
     option: Candidate,
     feeds: Sequence[Mapping[str, Array]],
     outputs: Sequence[Mapping[str, Array]],
@@ -155,10 +160,10 @@ def _trial(
     finite = bool(np.isfinite(found).all())
     spread = math.sqrt(sum(float(np.var(value)) for one in feeds for value in one.values()) / len(feeds))
     if labels is None or not finite or labels.min() < 0 or labels.max() >= found.shape[1]:
-        return Trial(option, found, finite, spread, information(found), np.zeros(0), None)
+        return Trial(number, option, found, finite, spread, information(found), np.zeros(0), None)
     of_label = found[np.arange(len(labels)), labels]
     accuracy = float((first_answers(found) == labels).mean())
-    return Trial(option, found, finite, spread, information(found), of_label, accuracy)
+    return Trial(number, option, found, finite, spread, information(found), of_label, accuracy)
 
 
 def _standardized(base: Sample) -> Sample:
@@ -175,7 +180,7 @@ def _above_chance(trials: Sequence[Trial], labels: Array) -> bool:
     if not known or len(set(labels.tolist())) < 2:
         return False
     chance = max(np.bincount(labels)) / len(labels)
-    return max(known) > chance + 3 * math.sqrt(chance * (1 - chance) / len(labels))
+    return bool(max(known) > chance + 3 * math.sqrt(chance * (1 - chance) / len(labels)))
 
 
 def _rank(trial: Trial, use_labels: bool) -> tuple[float, float]:
@@ -191,8 +196,12 @@ def _judge(present: Trial, ranked: Sequence[Trial], use_labels: bool) -> tuple[F
     better = [trial for trial in ranked if _beats(trial, present, use_labels)]
     if not better:
         return ()
-    equals = [trial for trial in better[1:] if _as_good(trial, better[0], use_labels)]
-    return (_mismatch(present, better[0], equals, possible, use_labels),)
+    equals = [trial for trial in better if trial is better[0] or _as_good(trial, better[0], use_labels)]
+    # Of equals the smallest change: only the colour order, else the scaling that comes first in the table.
+    order = [trial for trial in ranked if trial is not present]
+    order.sort(key=lambda trial: (not _only_color(present, trial), trial.number))
+    first, *others = [trial for trial in order if trial in equals]
+    return (_mismatch(present, first, others, possible, use_labels),)
 
 
 def _beats(other: Trial, present: Trial, use_labels: bool) -> bool:
@@ -216,23 +225,30 @@ def _beats(other: Trial, present: Trial, use_labels: bool) -> bool:
 
 
 def _as_good(trial: Trial, best: Trial, use_labels: bool) -> bool:
-    if use_labels:
-        return paired_t(best.of_label, trial.of_label) < 2
-    return paired_t(best.information, trial.information) < 2
+    """Whether ``best`` is better by chance only, or hardly."""
+    ours, theirs = (trial.of_label, best.of_label) if use_labels else (trial.information, best.information)
+    same = first_answers(trial.found) == first_answers(best.found)
+    return paired_t(theirs, ours) < 2 or (float(same.mean()) >= 0.95 and ours.mean() > 0.98 * theirs.mean())
+
+
+def _only_color(present: Trial, other: Trial) -> bool:
+    """Whether the two differ in nothing but red and blue."""
+    now, then = present.candidate.preprocessing, other.candidate.preprocessing
+    same = now.mean == then.mean[::-1] and now.std == then.std[::-1] and not other.candidate.per_sample
+    return same and (now.color == "bgr") != (then.color == "bgr")
 
 
 def _mismatch(present: Trial, best: Trial, equals: Sequence[Trial], possible: float, use_labels: bool) -> Finding:
-    now, then = present.candidate.preprocessing, best.candidate.preprocessing
-    only_color = now.mean == then.mean[::-1] and now.std == then.std[::-1] and not best.candidate.per_sample
-    only_color = only_color and now.color != then.color
     share = max(0.0, present.mean_information) / best.mean_information
     severity = 0.5 + 0.5 * (1 - share)
     if use_labels and best.accuracy is not None and present.accuracy is not None:
         severity = max(severity, 0.5 + best.accuracy - present.accuracy)
     names = ", ".join(f"'{trial.candidate.name}'" for trial in equals[:2])
-    fix = _fix(best.candidate, now) + (f" As good on these samples: {names}." if names else "")
+    fix = _fix(best.candidate, present.candidate.preprocessing) + (
+        f" As good on these samples: {names}." if names else ""
+    )
     return Finding(
-        cause="channel-order" if only_color else "preprocessing-mismatch",
+        cause="channel-order" if _only_color(present, best) else "preprocessing-mismatch",
         about="data",
         where="",
         what=f"On {len(present.found)} samples the float model does clearly better when they are fed another way: now "
