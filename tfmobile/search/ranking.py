@@ -22,23 +22,27 @@ def sample_count(layers: int) -> int:
 
 def rank_layers(
     graph: Graph,
+    floating: bytes,
     quantized: bytes,
     feeds: Sequence[Mapping[str, Array]],
     costs: Mapping[str, float],
     progress: Progress = silent,
 ) -> tuple[str, ...]:
-    """Names of layers by falling gain per cost, by the integer simulation of ``quantized``, which ``graph`` became.
+    """Names of layers by falling gain per cost, by the integer simulation of ``quantized``.
 
+    ``graph`` became ``floating`` (a float .tflite), and that became ``quantized``. Only layers that can be named count.
     ``costs`` (any unit) by layer; a layer without one costs the median. Raises UnsupportedError where the model cannot
     be simulated.
     """
+    from tfmobile.quantization.backends.precision import layer_names
     from tfmobile.quantization.simulation import open_simulation
 
     with open_simulation(graph, quantized) as simulation:
         names = [layer.name for layer in simulation.layers]
         used = feeds[: sample_count(len(names))]
         effects = measure_effects(simulation, used, progress=progress)
-    return by_gain(gains(effects), costs)
+    nameable = set(layer_names(floating))
+    return by_gain({name: gain for name, gain in gains(effects).items() if name in nameable}, costs)
 
 
 def gains(effects: Effects) -> dict[str, float]:

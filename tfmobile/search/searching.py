@@ -40,8 +40,8 @@ class Made:
 class Tools:
     """What the search needs done.
 
-    ``make``: a recipe → its .tflite; called by one thread at a time. ``rank``: see ``strategy``. ``measure``: latency of
-    models against the first one, None where there is to be none.
+    ``make``: a recipe → its .tflite; called by one thread at a time. ``rank``: see ``strategy``. ``measure``: times
+    models against the first one; None where nothing is to be timed.
     """
 
     make: Callable[[Recipe], Made]

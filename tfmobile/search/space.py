@@ -8,8 +8,10 @@ from tfmobile.quantization.recipe import Recipe, recipe, recipe_names
 from tfmobile.search.strategy import Space
 from tfmobile.targets import Target
 
-INT8 = ("int8-fast", "int8", "int8-best")
+FAMILIES = (("int8-fast", "int8", "int8-best"), ("int8-per-tensor-fast", "int8-per-tensor"))
 """The same arithmetic, with more and more work to find good numbers for it."""
+TOGETHER = 2
+"""The first ones of a family are cheap enough to be tried at the same time."""
 SMALLER = ("weight-int4",)
 MORE_BITS = {
     "latency": (("dynamic-int8", "float16"), ("float32",)),
@@ -30,15 +32,14 @@ def space(chosen: Recipe, target: Target, objective: str, io: str, *, mixing: bo
         found = [recipe(name) for name in names if name in recipe_names()]
         return tuple(one for one in found if runs(target, one) and io in ("", *one.io_allowed))
 
-    family = INT8 if chosen.name in INT8 else ()
-    bases = kept(family) or (chosen,)
-    if objective == "size":
-        bases = (*bases[:2], *kept(SMALLER), *bases[2:])
+    bases = next((kept(family) for family in FAMILIES if chosen.name in family), ()) or (chosen,)
+    smaller = _others(kept(SMALLER), bases) if objective == "size" else ()
     precision = _precision(target)
     groups = MORE_BITS[objective] if not target.recipes or "float16" in target.recipes else WITHOUT_FLOAT16
     fallbacks = tuple(group for names in groups if (group := _others(kept(names), bases)))
     mixes = mixing and bool(precision) and chosen.backend == "mlir-quantize" and not target.integer_only
-    return Space(bases, fallbacks, mixes, precision or "float32", width, first=len(bases) - len(kept(INT8[2:])))
+    begin = (*bases[:TOGETHER], *smaller)
+    return Space((*begin, *bases[TOGETHER:]), fallbacks, mixes, precision or "float32", width, first=len(begin))
 
 
 def _others(recipes: Sequence[Recipe], bases: Sequence[Recipe]) -> tuple[Recipe, ...]:

@@ -16,7 +16,7 @@ from tfmobile.quantization.recipe import Recipe
 
 MANY = 1 / 3
 """With more than this part of the layers in higher precision, a whole model of more bits may be as fast."""
-MOST_PRUNED = 8
+MOST_PRUNED = 12
 """How many layers are tried to be put back to 8 bits."""
 
 
@@ -141,9 +141,7 @@ def _grow(mixer: _Mixer, layers: tuple[str, ...], width: int) -> Found:
 def _prune(mixer: _Mixer, found: Tried) -> Generator[tuple[Candidate, ...], tuple[Tried, ...], Tried]:
     """Put layers back to 8 bits, those that gain least for their cost first, while it stays within."""
     layers = found.candidate.higher
-    if len(layers) < 3:  # one layer less of two was tried on the way
-        return found
-    for layer in tuple(reversed(layers))[1 : 1 + MOST_PRUNED]:  # without the last was tried on the way, too
+    for layer in tuple(reversed(layers))[1 : 1 + MOST_PRUNED]:  # without the last it was tried on the way
         fewer = tuple(one for one in found.candidate.higher if one != layer)
         (one,) = yield (mixer.candidate(fewer),)
         if one.verdict == "within":

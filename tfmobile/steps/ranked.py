@@ -39,7 +39,7 @@ def rank(
         from tfmobile.search.ranking import MOST, rank_layers
 
         feeds = _spread(context, inputs, MOST)
-        names = rank_layers(graph, content, feeds, _costs(floating, content), progress=context.progress)
+        names = rank_layers(graph, floating, content, feeds, _costs(floating, content), progress=context.progress)
         return {}, {"layers": list(names)}
 
     try:
