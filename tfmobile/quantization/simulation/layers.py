@@ -50,10 +50,10 @@ class Wires:
 
 @dataclass(frozen=True)
 class Network:
-    """``graph``: both paths. Its inputs are those of the float graph, and ``settings`` with their usual values, by key.
+    """``graph``: both paths. Its inputs are those of the float graph, and ``settings``, by key with usual values.
 
-    ``switches``: the setting that has a layer computed in float, by the layer's name. ``outputs``: those of the quantized
-    path, by output key; those of the float path are the graph's.
+    ``switches``: the setting that has a layer computed in float, by the layer's name. ``outputs``: those of the
+    quantized path, by output key; those of the float path are the graph's.
     """
 
     graph: Graph

@@ -1,0 +1,97 @@
+"""Track how far each layer's mean output is from the float one, and take the shift away while it is measured.
+
+All layers at once, in one run a batch: what a layer reads has the shifts before it taken away already, so each layer's
+own shift is measured (sequentially, as Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias
+Correction", do it layer by layer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfmobile.graph.model import Array, Graph, TensorRef
+from tfmobile.quantization.simulation.kernels import Adjust
+from tfmobile.quantization.simulation.layers import SimulatedLayer
+from tfmobile.quantization.simulation.network import Adjuster
+from tfmobile.quantization.simulation.running import Session, open_session
+
+TRIM = 0.08
+"""The fraction of a batch's samples left out at either end, for each channel: what a few broken samples do is gone."""
+
+
+class ShiftTracker(Adjuster):
+    """Adds to each layer with weights: its mean shift by channel, as a running mean, subtracted from its sums."""
+
+    def __init__(self) -> None:
+        self.shifts: dict[str, Any] = {}
+        """Layer name → the tensor of its shift, [channels]."""
+        self.steps: dict[str, Array] = {}
+        self.nothing: dict[str, Array] = {}
+        """Layer name → zeros, [channels]."""
+        self._before: dict[str, Any] = {}
+        self._shared: dict[str, Any] = {}
+
+    def settings(self) -> dict[str, Array]:
+        """``samples`` in the batch, ``weight`` of the batch in the running mean; the shifts so far, by layer."""
+        usual: dict[str, Array] = {"samples": np.array(1, np.int32), "weight": np.array(0, np.float32)}
+        found = {tensor.op.name: usual[name] for name, tensor in self._shared.items()}
+        return {**found, **{tensor.op.name: self.nothing[name] for name, tensor in self._before.items()}}
+
+    def setting(self, samples: int, weight: float, shifts: Mapping[str, Array]) -> dict[str, Array]:
+        """The settings for one run."""
+        values = {"samples": np.array(samples, np.int32), "weight": np.array(weight, np.float32)}
+        found = {self._shared[name].op.name: value for name, value in values.items() if name in self._shared}
+        return {**found, **{tensor.op.name: shifts[name] for name, tensor in self._before.items()}}
+
+    def adjust(self, tf: Any, layer: SimulatedLayer, float_sums: Any) -> Adjust | None:
+        """Measure the shift of the layer's sums, and take it away."""
+        channels = float_sums.shape[-1]
+        if channels is None:
+            return None
+        if not self._shared:
+            self._shared["samples"] = tf.compat.v1.placeholder(tf.int32, (), "samples")
+            self._shared["weight"] = tf.compat.v1.placeholder(tf.float32, (), "weight")
+        before = tf.compat.v1.placeholder(tf.float32, (channels,), f"shift_{len(self._before)}")
+
+        def shifted(sums: Any, step: Array) -> Any:
+            each = [self._shared["samples"], -1, channels]
+            apart = tf.reshape(sums * step, each) - tf.reshape(float_sums, each)
+            new = trimmed_mean(tf, tf.reduce_mean(apart, 1), self._shared["samples"])
+            shift = before + self._shared["weight"] * (new - before)
+            self._before[layer.name], self.shifts[layer.name] = before, shift
+            self.nothing[layer.name], self.steps[layer.name] = np.zeros(channels, np.float32), step
+            return sums - shift / step
+
+        return shifted
+
+
+def trimmed_mean(tf: Any, values: Any, count: Any) -> Any:
+    """The mean over the first axis [samples, channels] without the smallest and largest few of each channel."""
+    cut = tf.cast(tf.floor(tf.cast(count, tf.float32) * TRIM), tf.int32)
+    return tf.reduce_mean(tf.sort(values, axis=0)[cut : count - cut], 0)
+
+
+class ShiftSession:
+    """A session that measures shifts batch by batch."""
+
+    def __init__(self, graph: Graph, quantized: bytes) -> None:
+        self._tracker = ShiftTracker()
+        self._session: Session = open_session(graph, quantized, switched=False, adjuster=self._tracker)
+        self.batch = self._session.batch
+        self.layers = tuple(layer for layer in self._session.network.layers if layer.name in self._tracker.shifts)
+        self.steps: Mapping[str, Array] = self._tracker.steps
+        self.shifts = dict(self._tracker.nothing)
+
+    def see(self, feeds: Mapping[str, Array], weight: float) -> None:
+        """Measure on a batch, which has ``weight`` in the running mean: 1 forgets what was before."""
+        refs = {name: TensorRef(tensor.op.name) for name, tensor in self._tracker.shifts.items()}
+        count = len(next(iter(feeds.values())))
+        found = self._session.run(feeds, list(refs.values()), self._tracker.setting(count, weight, self.shifts))
+        self.shifts = {name: found[str(ref)] for name, ref in refs.items()}
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session.close()
