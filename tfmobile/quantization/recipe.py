@@ -116,6 +116,11 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str, str]]:
             'Float weights: backend = "none".',
         ),
         (
+            recipe.backend != "mlir-quantize" and (bool(recipe.improve) or recipe.ranges != "min-max"),
+            f"It names improvements or a rule for ranges, which the back end {recipe.backend} does not take.",
+            'Leave out improve and ranges, or set backend = "mlir-quantize".',
+        ),
+        (
             not integer and set(recipe.io_allowed) != {"float32"},
             f"With float activations inputs and outputs are float32, not {', '.join(recipe.io_allowed)}.",
             'Set io-allowed = ["float32"].',

@@ -57,6 +57,22 @@ def _tensor(model: Any, place: Place) -> Any:
     return model.subgraphs[place[0]].tensors[place[1]]
 
 
+def translation(before: bytes, after: bytes) -> dict[str, str] | None:
+    """Keys of one float .tflite → those of another with the same operators in the same order; None when they differ.
+
+    The converter names tensors after constants too, so names change when constants do.
+    """
+    old, new = flatbuffer.read(before), flatbuffer.read(after)
+    if _operators(old) != _operators(new):
+        return None
+    keys, others = list(range_keys(old).values()), list(range_keys(new).values())
+    return dict(zip(keys, others, strict=True)) if len(keys) == len(others) else None
+
+
+def _operators(model: Any) -> list[list[str]]:
+    return [[flatbuffer.op_name(model, one) for one in sub.operators or ()] for sub in model.subgraphs]
+
+
 def get_ranges(model: Any) -> dict[str, tuple[float, float]]:
     """The ranges written in the model's tensors, by key; tensors without one are left out."""
     found = {}

@@ -7,6 +7,7 @@ from pathlib import Path
 from tfmobile.errors import DataError, ModelError, UnsupportedError, UsageError
 from tfmobile.plan import Plan
 from tfmobile.quantization.recipe import Recipe
+from tfmobile.registry import unknown
 from tfmobile.steps.quantized import no_data
 from tfmobile.targets import Target
 
@@ -36,7 +37,9 @@ def check_choices(plan: Plan) -> tuple[Recipe, Target]:
 
     need_model(plan)
     recipe, target = find_recipe(plan.optimize.recipe), find_target(plan.optimize.target)
-    if target.recipes and recipe.name not in target.recipes:
+    _check_names(recipe)
+    own = plan.optimize.recipe.endswith(".toml")  # what the user wrote is not refused by its name
+    if target.recipes and not own and recipe.name not in target.recipes:
         raise UnsupportedError(
             f"The target {target.name} cannot run the recipe {recipe.name}.",
             why=target.summary,
@@ -49,6 +52,18 @@ def check_choices(plan: Plan) -> tuple[Recipe, Target]:
             fixes=[f"--io {recipe.io_allowed[0]}"],
         )
     return recipe, target
+
+
+def _check_names(recipe: Recipe) -> None:
+    """Raise UnknownNameError for an improvement or a rule that is in no table."""
+    from tfmobile.quantization.improvements.table import IMPROVEMENTS
+    from tfmobile.quantization.ranges.table import RANGE_RULES
+
+    for name in recipe.improve:
+        if name not in IMPROVEMENTS:
+            raise unknown("improvement", name, IMPROVEMENTS)
+    if recipe.ranges not in RANGE_RULES:
+        raise unknown("rule for ranges", recipe.ranges, RANGE_RULES)
 
 
 def check_data(plan: Plan, recipe: Recipe) -> None:

@@ -41,10 +41,11 @@ class ImprovedModel:
 
 @dataclass(frozen=True)
 class _State:
-    """A draft without what can be looked up again."""
+    """A draft without its statistics: those of ``measured``, a float .tflite with the same operators, are its own."""
 
     graph: Graph | None
     floating: bytes
+    measured: bytes
     ranges: Mapping[str, Range]
     content: bytes
     key: str
@@ -103,7 +104,7 @@ class _Line:
         statistics, step = self._statistics(prepared.floating)
         ranges = choose(statistics, self._recipe.ranges)
         content, quantized = self._quantize(prepared.floating, ranges, step.key)
-        return _State(graph, prepared.floating, ranges, content, quantized.key), statistics
+        return _State(graph, prepared.floating, prepared.floating, ranges, content, quantized.key), statistics
 
     def _statistics(self, floating: bytes) -> tuple[Statistics, Step]:
         from tfmobile.quantization.statistics_file import dump, load
@@ -159,7 +160,7 @@ class _Line:
 
         assert state.graph is not None
         improver = load("improvement", IMPROVEMENTS, name)
-        statistics, _ = self._statistics(state.floating)
+        statistics = self._translated(state)
         draft = Draft(state.graph, state.floating, statistics, state.ranges, state.content, self._recipe)
         found: Improved = improver(draft, self._samples.fit, self._context.progress)
         if found.graph is None and found.ranges is None:
@@ -173,28 +174,37 @@ class _Line:
 
     def _applied(self, state: _State, found: Improved) -> _State:
         from tfmobile.conversion import convert
+        from tfmobile.quantization.ranges import choose
+        from tfmobile.quantization.tensor_keys import translation
 
-        graph = found.graph or state.graph
-        floating = convert(graph) if found.graph is not None and graph is not None else state.floating
-        ranges = {**state.ranges, **(found.ranges or {})}
-        if found.moves_activations or not self._known(floating, ranges):
-            from tfmobile.quantization.ranges import choose
+        assert state.graph is not None
+        graph, floating, ranges = state.graph, state.floating, {**state.ranges, **(found.ranges or {})}
+        measured: bytes | None = state.measured
+        if found.graph is not None:
+            graph, floating = found.graph, convert(found.graph)
+            keys = translation(state.floating, floating)
+            ranges = {keys[key]: value for key, value in ranges.items() if key in keys} if keys else {}
+            measured = state.measured if keys and not found.moves_activations else None
+        if measured is None:
+            measured = floating
+            ranges = {**choose(self._statistics(floating)[0], self._recipe.ranges), **(found.ranges or {})}
+        return _State(graph, floating, measured, ranges, self._quantized(floating, ranges), "")
 
-            measured, _ = self._statistics(floating)
-            ranges = {**choose(measured, self._recipe.ranges), **(found.ranges or {})}
-        return _State(graph, floating, ranges, self._quantized(floating, ranges), "")
+    def _translated(self, state: _State) -> Statistics:
+        """Statistics of the draft, under its own keys."""
+        from tfmobile.quantization.tensor_keys import translation
 
-    def _known(self, floating: bytes, ranges: Mapping[str, Range]) -> bool:
-        """Whether the tensors of the new float model have the names that the ranges go by."""
-        from tfmobile.quantization.tensor_keys import range_keys
-        from tfmobile.runtime import flatbuffer
-
-        return set(range_keys(flatbuffer.read(floating)).values()) <= set(ranges)
+        statistics, _ = self._statistics(state.measured)
+        keys = translation(state.measured, state.floating)
+        assert keys is not None, "a float model with other operators is measured anew"
+        tensors = {keys[key]: one for key, one in statistics.tensors.items() if key in keys}
+        return dataclasses.replace(statistics, tensors=tensors)
 
     def _product(self, found: _State | None, step: ImprovementStep) -> Product:
         if found is None or found.graph is None:
             return {}, {"step": encode(step)}
         blobs = {**dump_graph(found.graph), "float.tflite": found.floating, "model.tflite": found.content}
+        blobs["measured.tflite"] = found.measured
         return blobs, {"step": encode(step), "graph": graph_facts(found.graph), "ranges": encode(found.ranges)}
 
     def _read(self, stored: Step, before: _State) -> _State:
@@ -203,6 +213,7 @@ class _Line:
         return _State(
             read_graph(stored, stored.facts["graph"]),
             stored.blobs["float.tflite"],
+            stored.blobs["measured.tflite"],
             {key: (low, high) for key, (low, high) in stored.facts["ranges"].items()},
             stored.blobs["model.tflite"],
             stored.key,
