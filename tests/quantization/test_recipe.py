@@ -9,7 +9,18 @@ import pytest
 from tfmobile.errors import PlanError, UnknownNameError
 from tfmobile.quantization import recipe, recipe_names
 
-NAMES = ("dynamic-int8", "float16", "float32", "int16x8", "int8", "int8-per-tensor", "weight-int4")
+NAMES = (
+    "dynamic-int8",
+    "float16",
+    "float32",
+    "int16x8",
+    "int8",
+    "int8-best",
+    "int8-fast",
+    "int8-per-tensor",
+    "int8-per-tensor-fast",
+    "weight-int4",
+)
 
 
 def test_the_recipes_are_the_files_in_the_folder() -> None:
@@ -25,7 +36,12 @@ def test_every_recipe_is_a_valid_row(name: str) -> None:
 
 
 def test_only_integer_activations_need_calibration() -> None:
-    assert {name for name in NAMES if recipe(name).needs_calibration} == {"int8", "int8-per-tensor", "int16x8"}
+    assert {name for name in NAMES if not recipe(name).needs_calibration} == {
+        "dynamic-int8",
+        "float16",
+        "float32",
+        "weight-int4",
+    }
 
 
 def test_an_unknown_recipe_is_refused_with_a_suggestion() -> None:
