@@ -11,11 +11,12 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from tfmobile.artifacts import Calibration
 from tfmobile.errors import ToolError
+from tfmobile.quantization.backends.precision import check_precision, followers, nodes, store_float16
 from tfmobile.quantization.recipe import Recipe
 from tfmobile.quantization.tensor_keys import set_ranges, with_intermediates
 from tfmobile.runtime import flatbuffer
@@ -26,12 +27,28 @@ ARGUMENTS = (
     "output_data_type",
     "disable_per_channel",
     "disable_per_channel_for_dense_layers",
+    "denylisted_nodes",
 )
 
 
 def quantize(float_model: bytes, recipe: Recipe, calibration: Calibration | None, io: str) -> bytes:
-    """int8 weights, and activations as the recipe says, from the ranges of ``calibration``."""
+    """int8 weights, and activations as the recipe says, from the ranges of ``calibration``.
+
+    The layers that the recipe's precision names stay float, and it is proven that only they do.
+    """
     assert calibration is not None, "a recipe of this back end needs calibration"
+    wanted = nodes(float_model, recipe.precision) if recipe.precision else {}
+    left_float = {*wanted, *followers(float_model, wanted)} if wanted else set()
+    content = _quantized(float_model, recipe, calibration, io, left_float)
+    if wanted:
+        content = store_float16(content, wanted)
+        check_precision(content, wanted, lambda: _quantized(float_model, recipe, calibration, io, ()))
+    return content
+
+
+def _quantized(
+    float_model: bytes, recipe: Recipe, calibration: Calibration, io: str, left_float: Collection[str]
+) -> bytes:
     function = _mlir_quantize()
     import tensorflow as tf
 
@@ -45,6 +62,8 @@ def quantize(float_model: bytes, recipe: Recipe, calibration: Calibration | None
         "fully_quantize": False,
         "input_data_type": tf.as_dtype(io),
         "output_data_type": tf.as_dtype(io),
+        # Only whole names count, with all ";" parts; others are ignored without a word.
+        "denylisted_nodes": set(left_float) or None,
     }
     with _silence():
         try:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfmobile.errors import UnsupportedError, VerificationError
+from tfmobile.quantization.backends.precision import ASKED_FOR, with_reasons
 from tfmobile.quantization.recipe import Recipe
 from tfmobile.runtime import describe, flatbuffer
 
@@ -40,6 +41,12 @@ def keep_signature(float_model: bytes, content: bytes) -> bytes:
 
 def check_result(float_model: bytes, content: bytes, recipe: Recipe, io: str) -> None:
     """Raises VerificationError when the result is not what was asked for, UnsupportedError for refused floats."""
+    if recipe.precision and recipe.backend != "mlir-quantize":
+        raise UnsupportedError(
+            f"The recipe {recipe.name} cannot give single layers another precision.",
+            why=f"The back end {recipe.backend} does not do that; mlir-quantize does.",
+            fixes=["Take precision out of the recipe.", "Start from the recipe int8."],
+        )
     _check_io(float_model, content, recipe, io)
     _check_weights(float_model, content, recipe)
     if recipe.left_float == "refuse":
@@ -59,7 +66,8 @@ def _check_io(float_model: bytes, content: bytes, recipe: Recipe, io: str) -> No
 
 
 def _check_weights(float_model: bytes, content: bytes, recipe: Recipe) -> None:
-    if recipe.weights == "float32" or not any(_weights(flatbuffer.read(float_model), {"float32"})):
+    named = bool(recipe.precision)  # what those layers hold is checked where they are made, and may be all there is
+    if named or recipe.weights == "float32" or not any(_weights(flatbuffer.read(float_model), {"float32"})):
         return
     model = flatbuffer.read(content)
     stored = {"float16": {"float16"}, "int8": {"int8"}, "int4": {"int4"}}[recipe.weights]
@@ -92,7 +100,8 @@ def _weights(model: Any, kinds: set[str]) -> Iterator[Any]:
 
 
 def _refuse_float(content: bytes, recipe: Recipe) -> None:
-    left = describe(content, recipe=recipe.name, backend=recipe.backend).left_float
+    found = with_reasons(describe(content, recipe=recipe.name, backend=recipe.backend), recipe.precision)
+    left = tuple(op for op in found.left_float if not op.reason.startswith(ASKED_FOR))
     if not left:
         return
     named = [f"{op.op} '{op.output}'" for op in left[:SHOWN]]
