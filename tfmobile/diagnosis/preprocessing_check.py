@@ -251,7 +251,7 @@ def _mismatch(present: Trial, best: Trial, equals: Sequence[Trial], possible: fl
         cause="channel-order" if _only_color(present, best) else "preprocessing-mismatch",
         about="data",
         where="",
-        what=f"On {len(present.found)} samples the float model does clearly better when they are fed another way: now "
+        what=f"On {len(present.found)} samples the float model does clearly better on samples fed another way: now "
         f"({present.candidate.name}) {_told(present, possible)}; {best.candidate.name} {_told(best, possible)}.",
         fix=fix,
         severity=round(min(1.0, severity), 2),
