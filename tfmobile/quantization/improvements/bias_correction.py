@@ -9,7 +9,10 @@ with all layers before it quantized and corrected, and subtract it from the bias
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from tfmobile.graph.model import Array
 from tfmobile.progress import Progress
@@ -26,36 +29,34 @@ EPOCHS = 2
 
 
 def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
-    """Correct the biases of all layers that have one, on at most MOST_SAMPLES samples."""
+    """Correct the biases of all layers that have one, on at most MOST_SAMPLES samples.
+
+    Samples that the draft's statistics set aside are not used.
+    """
     session = ShiftSession(draft.graph, draft.quantized)
     with contextlib.closing(session):
-        _measure(session, samples, progress)
+        _measure(session, _used(draft, samples), progress)
     changes = BiasChanges(draft.graph)
     for layer in session.layers:
         changes.subtract(layer.node, session.shifts[layer.name], session.steps[layer.name])
     return changes.finish()
 
 
-def _measure(session: ShiftSession, samples: Samples, progress: Progress) -> None:
-    size = BATCH if session.batch else 1
-    total = min(len(samples), MOST_SAMPLES)
+def _used(draft: Draft, samples: Samples) -> list[Callable[[], dict[str, Array]]]:
+    """How to read each sample."""
+    known = set(draft.statistics.samples)
+    places = [place for place, name in enumerate(samples.names) if name in known] or range(len(samples))
+    return [functools.partial(samples.feed, place) for place in places[:MOST_SAMPLES]]
+
+
+def _measure(session: ShiftSession, reads: Sequence[Callable[[], dict[str, Array]]], progress: Progress) -> None:
+    size, total = BATCH if session.batch else 1, len(reads)
     for epoch in range(EPOCHS):
         # Half of what was seen before counts: it was measured before the layers above were corrected.
-        seen = epoch * total // 2
-        for done, feeds in _batches(samples, size, total):
+        before = epoch * total // 2
+        for done in range(0, total, size):
             progress(NAME, epoch * total + done, EPOCHS * total)
-            count = len(next(iter(feeds.values())))
-            seen += count
-            session.see(feeds, count / seen)
+            feeds = [read() for read in reads[done : done + size]]
+            joined = {key: np.concatenate([feed[key] for feed in feeds]) for key in feeds[0]}
+            session.see(joined, len(feeds) / (before + done + len(feeds)))
     progress(NAME, EPOCHS * total, EPOCHS * total)
-
-
-def _batches(samples: Samples, size: int, total: int) -> Iterator[tuple[int, Mapping[str, Array]]]:
-    """How many samples came before, and a batch; ``total`` samples in all."""
-    done = 0
-    for feeds in samples.batches(size):
-        if done >= total:
-            return
-        kept = {key: value[: total - done] for key, value in feeds.items()}
-        yield done, kept
-        done += len(next(iter(kept.values())))

@@ -32,6 +32,9 @@ from tfmobile.quantization.simulation.switching import Switches, to_grid
 class Adjuster:
     """Asked about each layer with weights. Does nothing; made to be derived from."""
 
+    def start(self) -> None:
+        """Begin a new graph."""
+
     def settings(self) -> dict[str, Array]:
         """The placeholders that it added, by name, with their usual values."""
         return {}
@@ -50,9 +53,11 @@ def build(
     """
     import tensorflow as tf
 
+    adjuster = adjuster or Adjuster()
+    adjuster.start()
     with tf.Graph().as_default() as tf_graph:
         import_graph(graph, tf_graph)
-        work = _Building(tf, graph, tf_graph, model, free, switched, adjuster or Adjuster())
+        work = _Building(tf, graph, tf_graph, model, free, switched, adjuster)
         with tf.name_scope("quantized"):
             for tensor in model.inputs.values():
                 work.input(tensor)

@@ -18,14 +18,18 @@ from tfmobile.quantization.simulation.layers import SimulatedLayer
 from tfmobile.quantization.simulation.network import Adjuster
 from tfmobile.quantization.simulation.running import Session, open_session
 
-TRIM = 0.08
-"""The fraction of a batch's samples left out at either end, for each channel: what a few broken samples do is gone."""
+FENCE = 2.0
+"""A few broken samples must not move a mean: see ``robust_mean``."""
 
 
 class ShiftTracker(Adjuster):
     """Adds to each layer with weights: its mean shift by channel, as a running mean, subtracted from its sums."""
 
     def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Forget the tensors of another graph."""
         self.shifts: dict[str, Any] = {}
         """Layer name → the tensor of its shift, [channels]."""
         self.steps: dict[str, Array] = {}
@@ -59,7 +63,7 @@ class ShiftTracker(Adjuster):
         def shifted(sums: Any, step: Array) -> Any:
             each = [self._shared["samples"], -1, channels]
             apart = tf.reshape(sums * step, each) - tf.reshape(float_sums, each)
-            new = trimmed_mean(tf, tf.reduce_mean(apart, 1), self._shared["samples"])
+            new = robust_mean(tf, tf.reduce_mean(apart, 1), self._shared["samples"])
             shift = before + self._shared["weight"] * (new - before)
             self._before[layer.name], self.shifts[layer.name] = before, shift
             self.nothing[layer.name], self.steps[layer.name] = np.zeros(channels, np.float32), step
@@ -68,10 +72,17 @@ class ShiftTracker(Adjuster):
         return shifted
 
 
-def trimmed_mean(tf: Any, values: Any, count: Any) -> Any:
-    """The mean over the first axis [samples, channels] without the smallest and largest few of each channel."""
-    cut = tf.cast(tf.floor(tf.cast(count, tf.float32) * TRIM), tf.int32)
-    return tf.reduce_mean(tf.sort(values, axis=0)[cut : count - cut], 0)
+def robust_mean(tf: Any, values: Any, count: Any) -> Any:
+    """The mean over the first axis of [samples, channels], far-out values clipped first, channel by channel.
+
+    Of 8 equal parts of the samples, the middle 6 say how wide values lie; clipped is what lies further out than FENCE
+    times that width: of normally distributed values none. Fewer than 8 samples are not clipped.
+    """
+    ordered = tf.sort(values, axis=0)
+    cut = count // 8
+    low, high = ordered[cut], ordered[count - 1 - cut]
+    reach = tf.where(cut > 0, FENCE * (high - low), np.float32(np.inf))
+    return tf.reduce_mean(tf.clip_by_value(ordered, low - reach, high + reach), 0)
 
 
 class ShiftSession:
