@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from tfmobile.errors import ModelError, UnsupportedError, VerificationError
 from tfmobile.graph.model import Array
 from tfmobile.progress import Progress
 from tfmobile.quantization.improvements.draft import Draft, Improved, Samples
@@ -21,19 +20,26 @@ from tfmobile.quantization.ranges.trials import Trials
 from tfmobile.scheme.int8 import Range
 
 STAGE = "choose ranges"
-SAMPLES = 96
+SAMPLES = 256
 SHARE = 0.02
-"""A group is looked at when it has this part of what all of them do to the answers, alone."""
+"""A group is looked at when it has this part of what all of them do to the answers, each alone,"""
+FLOOR = 1e-4
+"""and its divergence is not below this: so little moves no answer."""
 GAIN = 0.05
 """A narrower range must make the divergence smaller by this part,"""
 SURE = 1.0
 """and by more than this many standard errors of the mean over the samples."""
-BUDGET = 6e11
-"""Operations (see ``Trials.cost``) in all; some 20 seconds on two cores. Counted, so that results do not depend on the
+WORSE = 2
+"""Ranges are tried from wide to narrow until so many in a row are worse than the best one."""
+BUDGET = 4e11
+"""Operations (see ``Trials.cost``) in all, some 20 seconds of one core; counted, so that results do not depend on the
 machine."""
 FIRST = 0.3
 """The part of it that may be used to find the groups that matter."""
-FEWEST = 8
+FEWEST_FIRST, FEWEST = 4, 8
+"""Samples that a group is at least tried on."""
+USUAL_TRIALS = 16
+"""About how many ranges are tried for a group."""
 
 
 @dataclass
@@ -66,8 +72,11 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     feeds = _feeds(draft, samples)
     if not some or not feeds:
         return Improved(skipped=skipped)
-    with Trials(draft.graph, feeds) as trials:
-        return _Search(draft, trials, rules, progress).run(some, skipped)
+    try:
+        with Trials(draft.graph, feeds) as trials:
+            return _Search(draft, trials, rules, progress).run(some, skipped)
+    except (UnsupportedError, ModelError, VerificationError) as error:
+        return Improved(skipped=(*skipped, f"Left all ranges as they are: {error.what}"))
 
 
 def _feeds(draft: Draft, samples: Samples) -> list[dict[str, Array]]:
@@ -88,7 +97,7 @@ class _Search:
         tried = self._first(groups)
         total = sum(one.damage for one in tried)
         worst = sorted(tried, key=lambda one: -one.damage)
-        matter = [one for one in worst if one.damage >= SHARE * total and total > 0]
+        matter = [one for one in worst if one.damage >= max(SHARE * total, FLOOR)]
         minor = len(worst) - len(matter)
         if minor:
             skipped = (*skipped, f"Left {minor} ranges as they are: rounding there hardly changes the answers.")
@@ -111,31 +120,31 @@ class _Search:
         """The divergence of every group with the range it has, on as many samples as the budget allows."""
         cost = sum(self._trials.cost(group) for group in groups)
         affordable = int(FIRST * self._left / max(cost, 1.0))
-        samples = max(FEWEST, min(affordable, self._trials.samples))
+        samples = min(max(FEWEST_FIRST, affordable), self._trials.samples)
         tried = []
         for group in groups:
             now = hull([self._draft.ranges[key] for key in group.source_keys])
             now = min(now[0], 0.0), max(now[1], 0.0)
-            count = min(samples, self._trials.fits(group))
-            found = self._trials.divergence(group, now, count)
+            found = self._try(group, now, min(samples, self._trials.fits(group)))
             tried.append(_Tried(group, self._rules[group]["min-max"], self._rules[group], now, found))
-            self._left -= self._trials.cost(group) * count
         return tried
+
+    def _try(self, group: Group, range_: Range, samples: int) -> Array:
+        self._left -= self._trials.cost(group) * samples
+        return self._trials.divergence(group, range_, samples)
 
     def _refine(self, one: _Tried) -> str | None:
         """Look for a better range; the sentence that says so, None when there is none, "" when nothing was tried."""
-        cost = max(self._trials.cost(one.group), 1.0)
-        rounds = 8 + 10 * sum(bound != 0 for bound in one.widest)
-        count = min(int(self._left / 2 / (cost * rounds)), self._trials.fits(one.group))
-        if count < FEWEST and count < self._trials.samples:
+        cost = max(self._trials.cost(one.group) * USUAL_TRIALS, 1.0)
+        samples = min(self._trials.fits(one.group), max(FEWEST, int(self._left / 4 / cost)))
+        if self._left < cost * samples:
             return ""
-        before, start = one.range, self._trials.divergence(one.group, one.range, count)
+        before, start = one.range, self._try(one.group, one.range, samples)
         one.found = start
-        self._best(one, self._candidates(one), count)
+        self._best(one, self._candidates(one))
         for side in (0, 1):
             if one.widest[side]:
-                self._best(one, shrunk(one.range, one.widest, side), count)
-        self._left -= cost * rounds * count
+                self._best(one, shrunk(one.range, one.widest, side))
         if one.range == before:
             return None
         return (
@@ -153,14 +162,19 @@ class _Search:
         lows, highs = (shrunk(one.widest, one.widest, side) for side in (0, 1))
         return lows or [one.widest] * len(highs), highs or [one.widest] * len(lows)
 
-    def _best(self, one: _Tried, candidates: Sequence[Range], count: int) -> None:
-        """Move to the best of ``candidates``, if it is clearly better; of equal ones to the first."""
-        results = [self._trials.divergence(one.group, range_, count) for range_ in candidates]
-        if not results:
-            return
-        place = int(np.argmin([result.mean() for result in results]))
-        if _clearly_less(results[place], one.found):
-            one.range, one.found = candidates[place], results[place]
+    def _best(self, one: _Tried, candidates: Sequence[Range]) -> None:
+        """Move to the best of ``candidates``, from wide to narrow, if it is clearly better; of equal ones the first."""
+        best, least, worse = one.range, one.found, 0
+        for range_ in candidates:
+            found = self._try(one.group, range_, len(one.found))
+            if found.mean() < least.mean():
+                best, least, worse = range_, found, 0
+            elif found.mean() > least.mean():
+                worse += 1
+            if worse > WORSE:
+                break
+        if _clearly_less(least, one.found):
+            one.range, one.found = best, least
 
 
 def _clearly_less(found: Array, before: Array) -> bool:
