@@ -42,12 +42,13 @@ def _classes_of(found: Survey) -> tuple[Array, str]:
 
 
 def _too_few(count: int, share: float, classes: int, source: str) -> bool:
-    """Whether an even draw would so rarely give so few; answers, which err, count only where a class never comes."""
-    if count >= FULL_SHARE * share or (source == "answer" and count > 0):
+    """Whether an even draw would so rarely give so few (Poisson)."""
+    by_label = source == "label"
+    if count >= (FULL_SHARE if by_label else FULL_SHARE / 4) * share:
         return False
     unlikely = sum(math.exp(-share + k * math.log(share) - math.lgamma(k + 1)) for k in range(count + 1))
-    # Where answers stand in for labels the true shares are unknown: only what no uneven draw explains.
-    return unlikely < (CHANCE if source == "label" else CHANCE * 1e-3) / classes
+    # Answers err, and the true shares are unknown where they stand in for labels: only what stands out counts.
+    return unlikely < (CHANCE if by_label else CHANCE * 1e-2) / classes
 
 
 def _uncovered(evidence: DataEvidence, counts: Array, few: list[int], share: float, source: str) -> Remark:
