@@ -6,7 +6,7 @@ The one that is computed last is what the operator gives.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tfmobile.graph.edit import in_order
 from tfmobile.graph.model import Graph, TensorRef
@@ -20,16 +20,25 @@ def match(graph: Graph, model: QuantizedModel) -> dict[int, TensorRef]:
     order = computed(graph)
     found = _ends(graph, model)
     claimed: dict[TensorRef, int] = {}
-    for operator in model.operators:
-        for tensor in operator.outputs:
-            ref = found.get(tensor.index) or _named(tensor, order)
-            if ref is None or operator.op in BOUNDARY:
-                continue
-            if ref in claimed:  # the name of a step on the way: the last one is what the node gives
-                found.pop(claimed[ref], None)
+    made = [one for operator in model.operators if operator.op not in BOUNDARY for one in operator.outputs]
+    for tensor in made:
+        ref = found.get(tensor.index) or _named(tensor.name, order)
+        if ref is None:
+            continue
+        if ref in claimed:  # the name of a step on the way: the last one is what the node gives
+            found.pop(claimed[ref], None)
+        found[tensor.index] = ref
+        claimed[ref] = tensor.index
+    _through_boundaries(model.operators, found)
+    taken = set(found.values())
+    for tensor in made:
+        # A constant had the name already: "logits" became "logits1".
+        refs = (_named(name, order) for name in _without_number(tensor.name))
+        ref = next((one for one in refs if one is not None and one not in taken), None)
+        if tensor.index not in found and ref is not None:
             found[tensor.index] = ref
-            claimed[ref] = tensor.index
-    return _through_boundaries(model.operators, found)
+            taken.add(ref)
+    return found
 
 
 def computed(graph: Graph) -> Mapping[str, int]:
@@ -63,13 +72,19 @@ def _ends(graph: Graph, model: QuantizedModel) -> dict[int, TensorRef]:
     return found
 
 
-def _named(tensor: Tensor, order: Mapping[str, int]) -> TensorRef | None:
-    refs = [TensorRef.parse(part) for part in tensor.name.split(";")]
+def _named(name: str, order: Mapping[str, int]) -> TensorRef | None:
+    refs = [TensorRef.parse(part) for part in name.split(";")]
     known = [ref for ref in refs if ref.node in order]
     return max(known, key=lambda ref: order[ref.node], default=None)
 
 
-def _through_boundaries(operators: tuple[Operator, ...], found: dict[int, TensorRef]) -> dict[int, TensorRef]:
+def _without_number(name: str) -> Iterator[str]:
+    while name and name[-1].isdigit():
+        name = name[:-1]
+        yield name
+
+
+def _through_boundaries(operators: tuple[Operator, ...], found: dict[int, TensorRef]) -> None:
     """QUANTIZE and DEQUANTIZE change no value but by rounding: both sides are the same tensor of the graph."""
     for operator in reversed(operators):
         if operator.op in BOUNDARY and operator.outputs[0].index in found and operator.data:
@@ -77,4 +92,3 @@ def _through_boundaries(operators: tuple[Operator, ...], found: dict[int, Tensor
     for operator in operators:
         if operator.op in BOUNDARY and operator.data and operator.data[0].index in found:
             found.setdefault(operator.outputs[0].index, found[operator.data[0].index])
-    return found

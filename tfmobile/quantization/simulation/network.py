@@ -92,10 +92,21 @@ class _Building:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.refs = match(self.graph, self.model)
         self.fragments = Fragments(self.tf, self.graph, self.tf_graph, computed(self.graph))
+        shapes = {one.index: one.shape for operator in self.model.operators for one in operator.outputs}
+        self.refs = {
+            index: ref for index, ref in match(self.graph, self.model).items() if self._fits(ref, shapes.get(index))
+        }
         self.places = Places(self.graph, self.refs, self.fragments)
         self.switches = Switches(self.tf)
+
+    def _fits(self, ref: TensorRef, shape: tuple[int, ...] | None) -> bool:
+        """Whether the tensor of the graph can have the shape; the number of samples does not count."""
+        found = self.fragments.tensor(ref).shape
+        if shape is None or found.rank is None:
+            return True
+        known = zip(found.as_list()[1:], shape[1:], strict=False)
+        return found.rank == len(shape) and all(one in (None, other) for one, other in known)
 
     def input(self, tensor: Tensor) -> None:
         """An input of the model; for an integer one, values are rounded as ``runtime.interpreter.quantize`` does."""
