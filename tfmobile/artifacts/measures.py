@@ -139,3 +139,69 @@ class Latency:
     ratios: tuple[Ratio, ...]
     seconds: float
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OpLatency:
+    """One operator of a .tflite, timed alone. ``us``: median of one run in microseconds, without ``overhead_us``.
+
+    ``index``: position in the main subgraph. ``layer``: the first part of its output's name. ``kind`` as in OpFact.
+    ``converged`` False: the time budget ended before the interval of the median was narrow.
+    """
+
+    model: str
+    index: int
+    op: str
+    layer: str
+    kind: str
+    us: Interval
+    runs: int
+    converged: bool
+
+
+@dataclass(frozen=True)
+class OpLatencies:
+    """Where the time of models goes, operator by operator, in one setting.
+
+    ``whole_us``: each model as a whole, timed in the same rounds; what its operators sum up to differs from it by what
+    only the whole sees (tensors that are still in the cache or not any more, work of the runtime between operators).
+    ``overhead_us``: what calling the runtime takes, which is not part of any of these numbers.
+    """
+
+    host: Mapping[str, str]
+    threads: int
+    xnnpack: bool
+    method: str
+    """How it was measured, in one sentence."""
+    ops: tuple[OpLatency, ...]
+    whole_us: Mapping[str, Interval]
+    overhead_us: float
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    def of(self, model: str) -> tuple[OpLatency, ...]:
+        """The operators of one model, in execution order."""
+        return tuple(one for one in self.ops if one.model == model)
+
+    def sum_us(self, model: str) -> float:
+        """What the operators of a model take together."""
+        return sum(one.us.value for one in self.of(model))
+
+
+@dataclass(frozen=True)
+class FloatCost:
+    """What it costs that a layer of an int8 model computes in float, in microseconds: the sum of three medians.
+
+    ``borders_us``: turning its inputs to float and its output back. A border to a neighbour that is float too, or to a
+    float input or output of the model, is not needed. Negative costs are gains.
+    """
+
+    layer: str
+    float_us: float
+    int8_us: float
+    borders_us: float
+
+    @property
+    def us(self) -> float:
+        """Float less int8, with borders."""
+        return self.float_us - self.int8_us + self.borders_us

@@ -6,9 +6,9 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from tfmobile.benchmarking.intervals import half_width, median_interval
-from tfmobile.benchmarking.runner_process import RunnerProcess
 from tfmobile.benchmarking.setting import Measured
 from tfmobile.errors import TfmobileError
 from tfmobile.progress import Progress
@@ -22,11 +22,17 @@ FEWEST_ROUNDS, ROUNDS_TO_CONVERGE, ROUNDS_AIMED_AT = 2, 10, 40
 STAGE = "benchmark"
 
 
+class Runner(Protocol):
+    """What runs a model: a child of its own, or a child that loads it for its turn."""
+
+    def request(self, do: str, more_s: float = 0.0, **fields: Any) -> dict[str, Any]: ...
+
+
 @dataclass
 class Contender:
-    """A live child with what it measured so far."""
+    """What runs one model, with what it measured so far."""
 
-    process: RunnerProcess
+    process: Runner
     measured: Measured
     runs_a_block: int = 1
     rewarm: int = 0

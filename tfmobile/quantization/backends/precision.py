@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
 
 from tfmobile.artifacts import OpFact, TFLiteModel
 from tfmobile.errors import UnknownNameError, UnsupportedError, VerificationError
 from tfmobile.quantization.backends.half_weights import store_half
 from tfmobile.registry import unknown
 from tfmobile.runtime import describe, flatbuffer
-from tfmobile.runtime.arithmetic import BOUNDARY
+from tfmobile.runtime.operator_names import layer_of, operators_by_tensor
 
 FLOAT32, FLOAT16 = "float32", "float16"
 PRECISIONS = (FLOAT32, FLOAT16)
@@ -42,7 +41,7 @@ FIXED = {
 
 def layer_names(floating: bytes) -> tuple[str, ...]:
     """The layers of a float .tflite that can be named, in execution order."""
-    return tuple(dict.fromkeys(_layer(op.output) for op in _layers(floating) if op.op not in FIXED))
+    return tuple(dict.fromkeys(layer_of(op.output) for op in _layers(floating) if op.op not in FIXED))
 
 
 def nodes(floating: bytes, precision: Mapping[str, str]) -> dict[str, str]:
@@ -51,7 +50,7 @@ def nodes(floating: bytes, precision: Mapping[str, str]) -> dict[str, str]:
     Raises UnknownNameError for a name that no layer has and for an unknown precision, UnsupportedError for an operator
     that cannot be named.
     """
-    operators = {_layer(op.output): op for op in reversed(_layers(floating))}
+    operators = {layer_of(op.output): op for op in reversed(_layers(floating))}
     for name, kind in precision.items():
         if kind not in PRECISIONS:
             raise unknown("precision", kind, PRECISIONS)
@@ -63,7 +62,7 @@ def nodes(floating: bytes, precision: Mapping[str, str]) -> dict[str, str]:
                 why=f"It is {operators[name].op}: {FIXED[operators[name].op]}.",
                 fixes=["Name the layers before and after it instead.", "Take it out of the recipe's precision."],
             )
-    return {op.output: precision[_layer(op.output)] for op in _layers(floating) if _layer(op.output) in precision}
+    return {op.output: precision[layer_of(op.output)] for op in _layers(floating) if layer_of(op.output) in precision}
 
 
 def followers(floating: bytes, wanted: Collection[str]) -> set[str]:
@@ -89,7 +88,7 @@ def store_float16(content: bytes, wanted: Mapping[str, str]) -> bytes:
     if not halved:
         return content
     model = flatbuffer.read(content)
-    changed = store_half(model, {op.index for name, op in _found(content).items() if name in halved})
+    changed = store_half(model, {op.index for name, op in operators_by_tensor(content).items() if name in halved})
     return flatbuffer.write(model) if changed else content
 
 
@@ -98,12 +97,12 @@ def check_precision(content: bytes, wanted: Mapping[str, str], plain: Callable[[
 
     ``plain`` makes the model without them; it is called only when there is doubt. Raises VerificationError.
     """
-    found = _found(content)
+    found = operators_by_tensor(content)
     for name in wanted:
         op = found.get(name)
         if op is None or op.kind not in IN_FLOAT:
             raise VerificationError(
-                f"The layer '{_layer(name)}' does not compute in float, as the recipe's precision says it should.",
+                f"The layer '{layer_of(name)}' does not compute in float, as the recipe's precision says it should.",
                 why=f"TensorFlow's quantizer made it {op.kind}." if op else "It is not in the quantized model.",
                 fixes=["Take it out of the recipe's precision."],
             )
@@ -111,9 +110,9 @@ def check_precision(content: bytes, wanted: Mapping[str, str], plain: Callable[[
     others = {
         name: op for name, op in found.items() if op.kind in IN_FLOAT and op.index not in named and op.op not in FIXED
     }
-    before = _found(plain()) if others else {}
+    before = operators_by_tensor(plain()) if others else {}
     integer = {name for name, op in before.items() if op.kind == "integer"}
-    lost = list({op.index: _layer(name) for name, op in others.items() if name in integer}.values())
+    lost = list({op.index: layer_of(name) for name, op in others.items() if name in integer}.values())
     if lost:
         shown = ", ".join(f"'{name}'" for name in lost[:SHOWN])
         raise VerificationError(
@@ -126,7 +125,9 @@ def check_precision(content: bytes, wanted: Mapping[str, str], plain: Callable[[
 def with_reasons(model: TFLiteModel, precision: Mapping[str, str]) -> TFLiteModel:
     """``model`` where the operators that ``precision`` keeps in float say so."""
     named = {
-        op.index: precision[_layer(name)] for name, op in _found(model.content).items() if _layer(name) in precision
+        op.index: precision[layer_of(name)]
+        for name, op in operators_by_tensor(model.content).items()
+        if layer_of(name) in precision
     }
     ops = [
         dataclasses.replace(op, reason=f"{ASKED_FOR} {named[op.index]}")
@@ -149,10 +150,6 @@ def _layers(content: bytes) -> list[OpFact]:
     return [op for op in describe(content).ops if op.kind in IN_FLOAT and first_output(op) == "float32"]
 
 
-def _layer(name: str) -> str:
-    return name.partition(";")[0]
-
-
 def _no_layer(name: str, known: tuple[str, ...]) -> UnknownNameError:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
     return UnknownNameError(
@@ -160,21 +157,3 @@ def _no_layer(name: str, known: tuple[str, ...]) -> UnknownNameError:
         why=f"A layer is called by the first part of its output's name; {len(known)} can be named.",
         fixes=[f"Did you mean '{near[0]}'?" if near else f"The first ones are {', '.join(known[:SHOWN])}."],
     )
-
-
-def _found(content: bytes) -> dict[str, OpFact]:
-    """Operator by the name of its tensor, also where a border to int8 took the name over."""
-    model = flatbuffer.view(content)
-    main = model.subgraphs[0]
-    facts = describe(content).ops
-    return {name: fact for fact in facts if fact.op not in BOUNDARY for name in _names(model, main, fact.index)}
-
-
-def _names(model: Any, main: Any, position: int) -> Iterator[str]:
-    """The name of an operator's output, and of what borders make of it."""
-    for index in flatbuffer.sequence(main.operators[position].outputs):
-        yield flatbuffer.text(main.tensors[int(index)].name)
-        for later in range(position + 1, len(main.operators)):
-            operator = main.operators[later]
-            if flatbuffer.op_name(model, operator) in BOUNDARY and int(operator.inputs[0]) == int(index):
-                yield from _names(model, main, later)
