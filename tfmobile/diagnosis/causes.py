@@ -16,12 +16,14 @@ from tfmobile.diagnosis.model_causes import left_float, many_small_errors, shift
 from tfmobile.diagnosis.range_causes import (
     clipped_range,
     join_of_unlike_ranges,
+    large_offset,
     outlier_channel,
     pool_shares_scale,
     stretched_input,
     stretched_range,
     sum_of_unlike_ranges,
     swish_tail,
+    unused_range,
 )
 from tfmobile.diagnosis.signs import Sign
 from tfmobile.diagnosis.weight_causes import amplified_rounding, bias_overflow, channel_imbalance, dead_channels
@@ -33,7 +35,9 @@ CAUSES: Mapping[str, Callable[[LayerEvidence], Sign | None]] = {
     "dead-channels": dead_channels,
     "bias-overflow": bias_overflow,
     "amplified-rounding": amplified_rounding,
+    "large-offset": large_offset,
     "clipped-range": clipped_range,
+    "unused-range": unused_range,
     "stretched-input": stretched_input,
     "stretched-range": stretched_range,
     "unlike-ranges-joined": join_of_unlike_ranges,

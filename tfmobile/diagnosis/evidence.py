@@ -31,6 +31,8 @@ class LayerEvidence:
     all_but_this: Fidelity | None = None
     impact: float = 0.0
     ties: float = 0.0
+    readers: tuple[str, ...] = ()
+    """Operators that read its output."""
 
     @property
     def held(self) -> tuple[float, float]:
@@ -78,5 +80,6 @@ def gather(
             all_but_this=all_but_this.get(layer.name),
             impact=impacts.get(layer.name, 0.0),
             ties=ties if layer.answer else 0.0,
+            readers=tuple(reader.op for reader in layers if layer.name in reader.inputs),
         )
     return tuple(made.values())

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from tfmobile.artifacts import Fidelity, Finding, LayerDiagnosis, Statistics
 from tfmobile.diagnosis.causes import find_causes
 from tfmobile.diagnosis.effects import Effects, measure_effects
 from tfmobile.diagnosis.evidence import LayerEvidence, gather
 from tfmobile.diagnosis.impact import harm, impacts, shares, shares_by_noise
-from tfmobile.diagnosis.layers import MOST_DB, compare_layers
+from tfmobile.diagnosis.layers import MOST_DB, LayerError, compare_layers
 from tfmobile.diagnosis.structure import QuantizedLayer, movers, quantized_layers
 from tfmobile.errors import UnsupportedError
 from tfmobile.graph.model import Array, Graph
@@ -24,16 +23,21 @@ LAYER_SAMPLES = 32
 MOST_EFFECT_SAMPLES, LEAST_EFFECT_SAMPLES = 48, 8
 EFFORT = 6e11
 """Multiplications that switching layers may cost; some 40 seconds on two cores. Larger models use fewer samples."""
+NOT_RUN = "The quantized model does not run, so nothing was measured: causes were looked for in its numbers alone."
 DRAWN = 12
 """For so many of the worst layers channels and histograms are given."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """``effect_samples`` 0: single layers were not switched, and ``notes`` says why."""
+    """``harm`` 0 to 1: how unlike the float model the quantized one answers.
+
+    ``effect_samples`` 0: single layers were not switched, and ``notes`` says why.
+    """
 
     layers: tuple[LayerDiagnosis, ...]
     findings: tuple[Finding, ...]
+    harm: float
     layer_samples: int
     effect_samples: int
     notes: tuple[str, ...] = ()
@@ -44,7 +48,7 @@ def explain(
     quantized: bytes,
     statistics: Statistics,
     feeds: Sequence[Mapping[str, Array]],
-    found: Fidelity,
+    found: Fidelity | None,
     used: Recipe,
     *,
     graph: Graph | None = None,
@@ -56,16 +60,20 @@ def explain(
     ``quantized`` was made of ``floating`` by the recipe ``used``; ``graph`` is what ``floating`` was converted from,
     None when the source is a .tflite: then layers are not switched one by one. ``statistics`` of ``floating`` over
     calibration samples; ``feeds`` (arrays by input key, batch 1) other ones, on which the model answers as ``found``
-    says, the two best answers being equal in the fraction ``ties``. Raises VerificationError when a model crashes the
-    runtime.
+    says, the two best answers being equal in the fraction ``ties``. ``found`` None: the quantized model does not run;
+    causes are then looked for in its numbers alone. Raises VerificationError when a model crashes the runtime.
     """
     layers = quantized_layers(floating, quantized)
-    compared = feeds[:LAYER_SAMPLES]
-    progress("compare layers", 0, None)
-    errors = compare_layers(floating, quantized, layers, compared)
-    effects, samples, notes = _effects(graph, quantized, layers, feeds, progress)
-    part = shares(effects) if effects is not None else shares_by_noise(layers, errors)
-    whole = harm(found)
+    compared = feeds[:LAYER_SAMPLES] if found is not None else ()
+    errors: Mapping[str, LayerError] = {}
+    effects, samples = None, 0
+    notes: tuple[str, ...] = (NOT_RUN,)
+    if found is not None:
+        progress("compare layers", 0, None)
+        errors = compare_layers(floating, quantized, layers, compared)
+        effects, samples, notes = _effects(graph, quantized, layers, feeds, progress)
+    part = _shares(layers, errors, effects) if found is not None else dict.fromkeys((one.name for one in layers), 1.0)
+    whole = _harm(found, effects)
     evidence = gather(
         layers,
         statistics,
@@ -73,7 +81,7 @@ def explain(
         impacts(part, whole),
         only_this=effects.only_this if effects is not None else {},
         all_but_this=effects.all_but_this if effects is not None else {},
-        ties=ties,
+        ties=effects.ties if effects is not None and effects.outlets else ties,
     )
     findings = find_causes(evidence, whole, used)
     worst = sorted(evidence, key=lambda one: -part.get(one.layer.name, 0.0))[:DRAWN]
@@ -81,10 +89,26 @@ def explain(
     return Explanation(
         layers=tuple(_diagnosis(one, part, one.layer.name in drawn) for one in evidence),
         findings=findings,
+        harm=whole,
         layer_samples=len(compared),
         effect_samples=samples,
         notes=notes,
     )
+
+
+def _shares(
+    layers: Sequence[QuantizedLayer], errors: Mapping[str, LayerError], effects: Effects | None
+) -> dict[str, float]:
+    return shares(effects, layers) if effects is not None else shares_by_noise(layers, errors)
+
+
+def _harm(found: Fidelity | None, effects: Effects | None) -> float:
+    """Of the whole model; divergence without that of the last softmax, whose 256 steps any int8 model has."""
+    if found is None:
+        return 1.0
+    if effects is None or effects.all_quantized.kl is None:
+        return harm(found)
+    return harm(dataclasses.replace(found, kl=effects.all_quantized.kl))
 
 
 def effect_samples(layers: Sequence[QuantizedLayer], available: int) -> int:
@@ -93,13 +117,6 @@ def effect_samples(layers: Sequence[QuantizedLayer], available: int) -> int:
     one = 2 * sum(layer.multiplies for layer in layers) + 2e6 * len(layers)
     affordable = int(EFFORT / (one * len(layers) * 1.3))
     return min(available, max(LEAST_EFFECT_SAMPLES, min(MOST_EFFECT_SAMPLES, affordable)))
-
-
-def tied(outputs: Sequence[Mapping[str, Array]]) -> float:
-    """The fraction of answers whose two largest values are equal, over outputs with at least two."""
-    rows = [np.asarray(values).reshape(-1, np.shape(values)[-1]) for one in outputs for values in one.values()]
-    best = [np.sort(row, axis=1)[:, -2:] for row in rows if row.shape[1] >= 2]
-    return float(np.mean(np.concatenate([pair[:, 0] == pair[:, 1] for pair in best]))) if best else 0.0
 
 
 def _effects(
@@ -117,10 +134,16 @@ def _effects(
     count = effect_samples(layers, len(feeds))
     try:
         with open_simulation(graph, quantized) as simulation:
-            found = measure_effects(simulation, feeds[:count], moves=movers(layers), progress=progress)
+            found = measure_effects(
+                simulation, feeds[:count], moves=movers(layers), outlets=_outlets(layers), progress=progress
+            )
             return found, count, tuple(simulation.notes)
     except UnsupportedError as error:
         return None, 0, (f"The effect of single layers was not measured: {error.what} {error.why}".strip(),)
+
+
+def _outlets(layers: Sequence[QuantizedLayer]) -> tuple[str, ...]:
+    return tuple(layer.name for layer in layers if layer.answer and layer.op == "SOFTMAX")
 
 
 def _diagnosis(evidence: LayerEvidence, part: Mapping[str, float], drawn: bool) -> LayerDiagnosis:

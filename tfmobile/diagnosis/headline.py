@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from tfmobile.artifacts import Fidelity, Finding, LayerDiagnosis
 from tfmobile.diagnosis.causes import meaning
-from tfmobile.diagnosis.impact import harm
 from tfmobile.diagnosis.signs import percent
 
 FINE = 0.25
@@ -17,29 +16,41 @@ TELLING = 0.15
 """Findings below this severity are no reason for the whole loss."""
 
 
-def headline(recipe: str, found: Fidelity | None, findings: Sequence[Finding], layers: Sequence[LayerDiagnosis]) -> str:
-    """What quantization loses, where most of it comes from, why, and what to do."""
+def headline(
+    recipe: str,
+    found: Fidelity | None,
+    findings: Sequence[Finding],
+    layers: Sequence[LayerDiagnosis],
+    harm: float,
+    labelled: int = 0,
+) -> str:
+    """What quantization loses, where most of it comes from, why, and what to do.
+
+    ``harm`` 0 to 1: how unlike the float model it answers; ``labelled``: samples with labels. ``found`` None: the
+    quantized model does not run.
+    """
     if found is None:
-        return f"Nothing was measured of {recipe}."
+        why = f", because {_because(findings[0])}. {_short(findings[0].fix)}" if findings else "."
+        return f"The {recipe} model does not run{why}"
     data = next((one for one in findings if one.about == "data" and one.severity >= 0.5), None)
-    if harm(found) < FINE and data is None:
-        return f"{recipe} answers like the float model: {loss(found)}. Nothing stands out that needs a fix."
-    said = f"{recipe} {_verb(found)}: {loss(found)}"
-    if data is not None and (harm(found) < FINE or data.severity >= _severity(findings)):
+    if harm < FINE and data is None:
+        return f"{recipe} answers like the float model: {loss(found, labelled)}. Nothing stands out that needs a fix."
+    said = f"{recipe} {_verb(harm)}: {loss(found, labelled)}"
+    if data is not None and (harm < FINE or data.severity >= _severity(findings)):
         return f"{said}. First of all, the data: {_bare(data.what)}. {data.fix}"
     cause = next((one for one in findings if one.about != "data" and one.severity >= TELLING), None)
     if cause is None:
         worst = max(layers, key=lambda layer: layer.share, default=None)
         return f"{said}; {_part(worst)}."
     named = next((layer for layer in layers if cause.where and layer.name == _first(cause.where)), None)
-    return f"{said}; {_part(named)}, because {_because(cause)}. {cause.fix.split('; or ')[0].rstrip('.')}."
+    return f"{said}; {_part(named)}, because {_because(cause)}. {_short(cause.fix)}"
 
 
-def loss(found: Fidelity) -> str:
-    """The numbers, in words."""
+def loss(found: Fidelity, labelled: int = 0) -> str:
+    """The numbers, in words; right answers are counted over the ``labelled`` samples."""
     parts = []
-    if found.correct is not None and found.reference_correct is not None:
-        right, before = (100 * count / found.samples for count in (found.correct, found.reference_correct))
+    if labelled and found.correct is not None and found.reference_correct is not None:
+        right, before = (100 * count / labelled for count in (found.correct, found.reference_correct))
         parts.append(f"{before:.1f} → {right:.1f} % right")
     if found.agreement is not None:
         parts.append(f"{100 * found.agreement:.1f} % of the answers as in float")
@@ -57,12 +68,17 @@ def _part(layer: LayerDiagnosis | None) -> str:
     return f"{most}, {percent(layer.share)}, in '{layer.name}'"
 
 
+def _short(fix: str) -> str:
+    """The first of several ways."""
+    return f"{fix.split('; or ')[0].rstrip('.')}."
+
+
 def _first(where: str) -> str:
     return where.split(", ")[0].split(" and ")[0]
 
 
-def _verb(found: Fidelity) -> str:
-    return "loses" if harm(found) > 0.5 else "loses a little"
+def _verb(harm: float) -> str:
+    return "loses" if harm > 0.5 else "loses a little"
 
 
 def _severity(findings: Sequence[Finding]) -> float:

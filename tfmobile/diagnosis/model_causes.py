@@ -23,7 +23,7 @@ def shifted_means(layers: Sequence[LayerEvidence], whole: float) -> Sign | None:
     if len(errors) < 2:
         return None
     mean = sum(error.shift_share for error in errors) / len(errors)
-    strength = ramp(mean, 0.05, 0.3)
+    strength = 0.8 * ramp(mean, 0.05, 0.3)  # in a wreck the means are shifted too: a cause in a layer goes first
     if not strength:
         return None
     return Sign(

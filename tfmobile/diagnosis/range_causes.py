@@ -14,6 +14,8 @@ FIXED = frozenset({"SOFTMAX", "LOG_SOFTMAX", "LOGISTIC", "TANH", "L2_NORMALIZATI
 KEEPS_GRID = MOVES | {"AVERAGE_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"}
 """Operators whose output has the grid of their input: what is wrong with it is said there."""
 JOINS = frozenset({"CONCATENATION", "PACK"})
+SWISH_MINIMA = (-0.375, -0.2785, -0.17)
+"""The smallest values of hard-swish, swish and GELU."""
 BULK = 0.999
 """The part of all values that should decide the range."""
 
@@ -95,6 +97,46 @@ def stretched_input(evidence: LayerEvidence) -> Sign | None:
         f"{evidence.steps / max(ratio, by_samples):.0f} of {evidence.steps:.0f} steps.",
         "clip these values before they are fed to the model",
         ("choose-ranges",),
+    )
+
+
+def unused_range(evidence: LayerEvidence) -> Sign | None:
+    """Its grid reaches far beyond all values that it ever holds."""
+    layer = evidence.layer
+    if evidence.statistics is None or layer.op in FIXED | KEEPS_GRID or not layer.grid.scale:
+        return None
+    if JOINS.intersection(evidence.readers):
+        return None  # the grid is that of what it is joined with, and said there
+    low, high = layer.grid.range
+    strength = ramp((high - low) / max(_width(evidence), 1e-30), 1.8, 8.0)
+    if not strength:
+        return None
+    return Sign(
+        strength,
+        f"Calibration saw {span(evidence.held)}, its grid is made for {span((low, high))}: the values have "
+        f"{evidence.steps:.0f} of 255 steps.",
+        "Measure its range on these samples instead of bringing one along",
+        ("choose-ranges",),
+    )
+
+
+def large_offset(evidence: LayerEvidence) -> Sign | None:
+    """Its values vary little around a large offset, and the range has to reach from there to 0."""
+    layer, found = evidence.layer, evidence.statistics
+    if found is None or found.channel_lows is None or found.channel_highs is None or layer.op in FIXED | KEEPS_GRID:
+        return None
+    spread = float((found.channel_highs - found.channel_lows).max(initial=0.0))
+    if not spread or not layer.grid.scale or found.channel_lows.size < 2:
+        return None
+    strength = ramp(_width(evidence) / spread, 2.5, 16.0)
+    if not strength:
+        return None
+    return Sign(
+        strength,
+        f"No channel varies by more than {number(spread)}, but the range is {span(evidence.held)}: that is "
+        f"{spread / layer.grid.scale:.0f} of {evidence.steps:.0f} steps.",
+        leave_float(layer.name),
+        ("absorb-bias",),
     )
 
 
@@ -182,12 +224,13 @@ def swish_tail(evidence: LayerEvidence) -> Sign | None:
 
 
 def _is_swish(evidence: LayerEvidence) -> bool:
-    """HARD_SWISH, GELU, or a product of something with a sigmoid or ReLU6 of the same."""
+    """HARD_SWISH, GELU, a product with a sigmoid, or one whose smallest value is that of a swish."""
     op = evidence.layer.op
-    if op in ("HARD_SWISH", "GELU"):
-        return True
-    return op == "MUL" and any(
-        one.layer.op == "LOGISTIC" or (one.held[1] <= 6.0 and one.held[0] >= 0.0) for one in evidence.inputs
+    if op != "MUL":
+        return op in ("HARD_SWISH", "GELU")
+    lowest = evidence.held[0]
+    return any(one.layer.op == "LOGISTIC" for one in evidence.inputs) or any(
+        abs(lowest - low) < 0.01 for low in SWISH_MINIMA
     )
 
 

@@ -69,10 +69,8 @@ def bias_overflow(evidence: LayerEvidence) -> Sign | None:
         return None
     at_limit = np.abs(found.bias.astype(np.float64)) >= 0.99 * BIAS_LIMIT
     widened = scales * STEPS / np.maximum(found.maxima, 1e-30)
-    low, high = evidence.inputs[0].held
-    # Weights that move the output by less than a step are not missed.
-    matters = found.maxima * max(-low, high) > evidence.layer.grid.scale / 2
-    hit = at_limit & (widened > 1.2) & matters
+    # The weights of a channel that never changes are not missed.
+    hit = at_limit & (widened > 1.2) & ~_dead(evidence, found)
     if not hit.any():
         return None
     worst = int(np.argmax(np.where(hit, widened, 0.0)))
@@ -95,7 +93,7 @@ def amplified_rounding(evidence: LayerEvidence) -> Sign | None:
     alive = ~_dead(evidence, found)
     if not alive.any():
         return None
-    gains = np.where(alive, found.maxima, 0.0) * evidence.inputs[0].layer.grid.scale / grid.scale
+    gains = np.where(alive, found.maxima, 0.0) * _usual_step(evidence.inputs[0]) / grid.scale
     usual = float(np.quantile(gains[alive], 0.9))
     strength = ramp(usual, 2.5, 16.0)
     if not strength:
@@ -107,6 +105,15 @@ def amplified_rounding(evidence: LayerEvidence) -> Sign | None:
         leave_float(evidence.layer.name),
         ("correct-bias", "equalize", "round-weights"),
     )
+
+
+def _usual_step(source: LayerEvidence) -> float:
+    """Of what a layer reads: the step its channels would have without outliers and offsets, at most its own."""
+    found = source.statistics
+    if found is None or found.channel_lows is None or found.channel_highs is None or not found.channel_lows.size:
+        return source.layer.grid.scale
+    spread = float(np.quantile(found.channel_highs - found.channel_lows, 0.9, method="lower"))
+    return min(source.layer.grid.scale, spread / 255)
 
 
 def _one_scale(evidence: LayerEvidence) -> Weights | None:

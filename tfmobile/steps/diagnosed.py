@@ -19,7 +19,7 @@ from tfmobile.artifacts import (
     TensorFact,
 )
 from tfmobile.datasets.stored import StoredSamples, store
-from tfmobile.errors import OutputError, UnsupportedError, UsageError
+from tfmobile.errors import OutputError, UnsupportedError, UsageError, VerificationError
 from tfmobile.graph.model import Array, Graph
 from tfmobile.quantization.recipe import Recipe
 from tfmobile.steps.context import Context
@@ -67,8 +67,9 @@ def diagnose(
         made = quantize_by_recipe(context, recipe, prepared, inputs, samples) or plain
         held = _held(context, inputs, samples)
         feeds = [held.feed(index) for index in range(len(held))]
-        wanted, found = (_answers(context, content, feeds) for content in (prepared.floating, made.content))
-        total = fidelity(wanted, found, held.labels)
+        wanted = _answers(context, prepared.floating, feeds)
+        found = _tried(context, made.content, feeds)
+        total = fidelity(wanted, found, held.labels) if found else None
         simple = None if made is plain else fidelity(wanted, _answers(context, plain.content, feeds), held.labels)
         explained = explain(
             made.floating,
@@ -82,6 +83,7 @@ def diagnose(
             progress=context.progress,
         )
         findings = _sorted((*explained.findings, *_data_findings(context, prepared, samples, held, made)))
+        labelled = sum(label is not None for label in held.labels)
         context.note(*samples.notes, *plain.statistics.set_aside, *explained.notes)
         return Diagnosis(
             model=source.path,
@@ -90,13 +92,13 @@ def diagnose(
             data=_data_words(context, samples),
             samples=len(made.statistics.samples),
             held_back=len(held),
-            labelled=sum(label is not None for label in held.labels),
+            labelled=labelled,
             fidelity=total,
             findings=findings,
             layers=explained.layers,
             notes=tuple(context.notes),
             seconds=time.perf_counter() - started,
-            headline=headline(recipe.name, total, findings, explained.layers),
+            headline=headline(recipe.name, total, findings, explained.layers, explained.harm, labelled),
             layer_samples=explained.layer_samples,
             effect_samples=explained.effect_samples,
             simple=simple,
@@ -171,6 +173,15 @@ def _answers(context: Context, content: bytes, feeds: Sequence[Mapping[str, Arra
 
     context.progress("answer", 0, None)
     return runtime.run(content, feeds)
+
+
+def _tried(context: Context, content: bytes, feeds: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
+    """The answers; none when the runtime refuses the model, which a note says."""
+    try:
+        return _answers(context, content, feeds)
+    except VerificationError as error:
+        context.note(f"{error.what} {error.why}".strip())
+        return []
 
 
 def _data_findings(

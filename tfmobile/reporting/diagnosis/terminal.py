@@ -53,10 +53,10 @@ def _numbers(found: Diagnosis) -> Table:
     table = Table(box=None, pad_edge=True, padding=(0, 2, 0, 1), header_style="dim")
     table.add_column("")
     table.add_column(found.recipe, justify="right")
-    simple = dict(answers(found.simple))
+    simple = dict(answers(found.simple, found.labelled))
     if simple:
         table.add_column("by min/max alone", justify="right")
-    for name, value in answers(found.fidelity):
+    for name, value in answers(found.fidelity, found.labelled):
         table.add_row(name, Text(value), *([Text(simple.get(name, ""))] if simple else []))
     return table
 

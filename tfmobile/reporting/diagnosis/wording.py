@@ -56,15 +56,13 @@ def effect(found: Fidelity | None) -> str:
     return f"{found.sqnr_db:.1f}".replace("-", "−")
 
 
-def answers(found: Fidelity | None) -> list[tuple[str, str]]:
-    """What there is to say of a model's answers: name and number."""
+def answers(found: Fidelity | None, labelled: int) -> list[tuple[str, str]]:
+    """What there is to say of a model's answers, ``labelled`` of which have a right one: name and number."""
     if found is None:
         return []
     rows = []
-    if found.correct is not None and found.reference_correct is not None:
-        before, after = (
-            formatting.percent(count / found.samples) for count in (found.reference_correct, found.correct)
-        )
+    if labelled and found.correct is not None and found.reference_correct is not None:
+        before, after = (formatting.percent(count / labelled) for count in (found.reference_correct, found.correct))
         rows.append(("Top-1", f"{before} → {after}"))
     if found.agreement is not None:
         rows.append(("As in float", formatting.percent(found.agreement)))
