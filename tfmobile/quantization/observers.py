@@ -151,14 +151,13 @@ class HistogramObserver(OuterObserver):
 
     def arrays(self) -> dict[str, Array]:
         """``counts`` [tensors, bins + 2] int64; by tensor's place ``3/lows``, ``3/highs``, ``3/sums`` [channels]."""
-        tallies = [tally for tally in self.tallies() if isinstance(tally, HistogramTally) and tally.counts]
-        counts = [np.sum([tally.counts[index] for tally in tallies], axis=0) for index in self.keys]
+        tallies = [tally for tally in self.tallies() if isinstance(tally, HistogramTally) and not tally.empty]
+        counts = [np.sum([tally.counts(index) for tally in tallies], axis=0) for index in self.keys]
         found: dict[str, Array] = {"counts": np.array(counts, np.int64)}
         for place, index in enumerate(self.keys):
-            channels = joined([tally.channels[index] for tally in tallies])
+            channels = joined([tally.channels(index) for tally in tallies])
             if channels is not None:
-                found[f"{place}/lows"], found[f"{place}/highs"] = channels.lows, channels.highs
-                found[f"{place}/sums"] = channels.sums
+                found.update(zip((f"{place}/lows", f"{place}/highs", f"{place}/sums"), channels, strict=True))
         return found
 
 

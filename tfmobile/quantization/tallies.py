@@ -6,7 +6,6 @@ Nothing that is kept depends on the order of the samples, nor on which thread se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -16,8 +15,10 @@ from tfmobile.graph.model import Array
 BINS = 2048
 MOST_CHANNELS = 8192
 """A last axis longer than that is not a matter of channels."""
-MOST_VALUES = 2_000_000
-"""About how many values of a tensor are counted over all samples; enough for one in 100,000 to be seen 20 times."""
+MOST_VALUES = 1_000_000
+"""About how many values of a tensor are counted over all samples; enough for one in 100,000 to be seen 10 times."""
+WAITING = 16_384
+"""How many values of a tensor are collected before they are counted."""
 FIXED_POINT = 2.0**30
 """Sums of means are whole numbers of this fraction of a tensor's range, because their order must not matter."""
 _STRIDES = (1, 3, 5, 7, 11, 13, 17, 23, 31, 43, 61, 83, 113, 157, 211, 307, 419, 601, 809, 1201, 2003, 4001, 8009)
@@ -58,19 +59,6 @@ class ExtremesTally:
         self.found[number, tensor] = bounds(value)
 
 
-@dataclass
-class Channels:
-    """Of each channel over all samples: extremes, and the sum of samples' means in fixed point."""
-
-    lows: Array
-    highs: Array
-    sums: Array
-
-    def join(self, other: Channels) -> Channels:
-        """Both together."""
-        return Channels(np.minimum(self.lows, other.lows), np.maximum(self.highs, other.highs), self.sums + other.sums)
-
-
 class HistogramTally:
     """Histograms between given edges, values below and above them, and extremes and means of channels.
 
@@ -79,40 +67,112 @@ class HistogramTally:
     """
 
     def __init__(self, edges: Mapping[int, tuple[float, float]], samples: int) -> None:
-        self._edges, self._samples = edges, samples
-        self.counts: dict[int, Array] = {}
-        """[BINS + 2] int64: below, the bins, above."""
-        self.channels: dict[int, Channels | None] = {}
+        self._samples = samples
+        self._bins = {tensor: Histogram(*both) for tensor, both in edges.items()}
+        self._channels: dict[int, Channels | None] = {}
+        self._units = {tensor: unit(both) for tensor, both in edges.items()}
 
     def add(self, number: int, tensor: int, value: Array) -> None:
-        counts = self._counted(value, *self._edges[tensor])
-        self.counts[tensor] = self.counts[tensor] + counts if tensor in self.counts else counts
-        found = _channels(value, _unit(self._edges[tensor]))
-        self.channels[tensor] = joined([self.channels[tensor], found]) if tensor in self.channels else found
+        if value.size:
+            self._bins[tensor].add(value.reshape(-1)[:: stride(value.size * self._samples)])
+        if tensor not in self._channels:
+            self._channels[tensor] = Channels.of(value.shape, self._units[tensor])
+        channels = self._channels[tensor]
+        if channels is not None and not channels.add(value):
+            self._channels[tensor] = None
 
-    def _counted(self, value: Array, low: float, high: float) -> Array:
-        flat = value.reshape(-1)
-        if not flat.size:
-            return np.zeros(BINS + 2, np.int64)
-        flat = flat[:: stride(flat.size * self._samples)]
-        if not high > low:
-            return _outside(flat, low, high, np.zeros(BINS, np.int64), low)
-        places = (flat - np.float32(low)) * np.float32(BINS / (high - low))
-        inside = np.clip(places, 0, BINS - 1).astype(np.intp)
-        return _outside(flat, low, high, np.bincount(inside, minlength=BINS), high)
+    def counts(self, tensor: int) -> Array:
+        """[BINS + 2] int64: below, the bins, above."""
+        return self._bins[tensor].finish()
+
+    def channels(self, tensor: int) -> tuple[Array, Array, Array] | None:
+        """Lows, highs, and sums of means in fixed point; None where there are no channels."""
+        found = self._channels.get(tensor)
+        return found.finish() if found is not None else None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it saw no sample."""
+        return not self._channels
 
 
-def _outside(flat: Array, low: float, high: float, counts: Array, last: float) -> Array:
-    """The counts with what lies outside moved from the first and last bin to places of its own."""
-    below = int(np.count_nonzero(flat < np.float32(low)))
-    above = int(np.count_nonzero(flat > np.float32(high)))
-    inside = counts.astype(np.int64)
-    if last == low:  # a tensor of one value
-        inside[0] = flat.size - below - above
-    else:
+class Histogram:
+    """Counts between two edges; values are collected first, because counting few of them takes as long as many."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self._low, self._high = np.float32(low), np.float32(high)
+        self._counts: Array = np.zeros(BINS + 2, np.int64)
+        self._waiting: list[Array] = []
+        self._size = 0
+
+    def add(self, values: Array) -> None:
+        """Count ``values`` [any number], of which a copy is kept for a while."""
+        self._waiting.append(values.copy())
+        self._size += values.size
+        if self._size >= WAITING:
+            self._flush()
+
+    def finish(self) -> Array:
+        """Below, the bins, above."""
+        if self._size:
+            self._flush()
+        return self._counts
+
+    def _flush(self) -> None:
+        values = np.concatenate(self._waiting)
+        self._waiting, self._size = [], 0
+        below = int(np.count_nonzero(values < self._low))
+        above = int(np.count_nonzero(values > self._high))
+        width = np.float32(self._high - self._low)
+        places = (values - self._low) * (np.float32(BINS) / width) if width > 0 else np.zeros_like(values)
+        np.clip(places, 0, BINS - 1, out=places)
+        inside = np.bincount(places.astype(np.intp), minlength=BINS)
+        # What lies outside was counted in the bin at its end.
         inside[0] -= below
-        inside[-1] -= above
-    return np.concatenate([[below], inside, [above]])
+        inside[-1 if width > 0 else 0] -= above
+        self._counts += np.concatenate([[below], inside, [above]])
+
+
+class Channels:
+    """Extremes of each channel (last axis), and the sum of samples' means in fixed point.
+
+    ``fold`` rows of channels lie side by side: reducing many short rows is slow.
+    """
+
+    def __init__(self, shape: tuple[int, ...], fold: int, unit: float) -> None:
+        self._shape, self._fold, self._unit = shape, fold, unit
+        width = fold * shape[-1]
+        self._rows = int(np.prod(shape[:-1], dtype=np.int64))
+        self._lows: Array = np.full(width, np.inf, np.float32)
+        self._highs: Array = np.full(width, -np.inf, np.float32)
+        self._sums: Array = np.zeros(width, np.int64)
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], unit: float) -> Channels | None:
+        """For tensors of this shape; None where there are no channels, or too many."""
+        count = shape[-1] if len(shape) > 1 else 0
+        rows = int(np.prod(shape[:-1], dtype=np.int64))
+        if not rows or not 0 < count <= MOST_CHANNELS:
+            return None
+        fold = 1
+        while rows % (2 * fold) == 0 and 2 * fold * count <= 1024:
+            fold *= 2
+        return cls(shape, fold, unit)
+
+    def add(self, value: Array) -> bool:
+        """Whether the shape is still the same; else nothing can be said about channels."""
+        if value.shape != self._shape:
+            return False
+        wide = value.reshape(-1, len(self._lows))
+        np.minimum(self._lows, wide.min(0), out=self._lows)
+        np.maximum(self._highs, wide.max(0), out=self._highs)
+        self._sums += np.rint(wide.sum(0) * (1 / (self._rows * self._unit))).astype(np.int64)
+        return True
+
+    def finish(self) -> tuple[Array, Array, Array]:
+        """Lows, highs, sums [channels]."""
+        lows, highs, sums = (part.reshape(self._fold, -1) for part in (self._lows, self._highs, self._sums))
+        return lows.min(0), highs.max(0), sums.sum(0)
 
 
 def stride(values: int) -> int:
@@ -120,14 +180,13 @@ def stride(values: int) -> int:
     return next((step for step in _STRIDES if values <= step * MOST_VALUES), _STRIDES[-1])
 
 
-def joined(parts: Sequence[Channels | None]) -> Channels | None:
-    """All together; None when one is None, or their numbers of channels differ."""
-    found = parts[0]
-    for part in parts[1:]:
-        if found is None or part is None or found.lows.shape != part.lows.shape:
-            return None
-        found = found.join(part)
-    return found
+def joined(parts: Sequence[tuple[Array, Array, Array] | None]) -> tuple[Array, Array, Array] | None:
+    """``HistogramTally.channels`` of several threads together; None when one is None, or their shapes differ."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or len({part[0].shape for part in known}) != 1:
+        return None
+    lows, highs, sums = zip(*known, strict=True)
+    return np.min(lows, axis=0), np.max(highs, axis=0), np.sum(sums, axis=0)
 
 
 def bounds(value: Array) -> tuple[np.float32, np.float32]:
@@ -142,26 +201,9 @@ def bounds(value: Array) -> tuple[np.float32, np.float32]:
 
 def means(sums: Array, edges: tuple[float, float], samples: int) -> Array:
     """Channel means, float32, of the fixed-point sums of ``samples`` samples."""
-    return (sums.astype(np.float64) * (_unit(edges) / samples)).astype(np.float32)
+    return (sums.astype(np.float64) * (unit(edges) / samples)).astype(np.float32)
 
 
-def _unit(edges: tuple[float, float]) -> float:
+def unit(edges: tuple[float, float]) -> float:
+    """What 1 in a fixed-point sum stands for."""
     return max(abs(edges[0]), abs(edges[1]), 1e-30) / FIXED_POINT
-
-
-def _channels(value: Array, unit: float) -> Channels | None:
-    """By the last axis; None where there is none, or too many."""
-    count = value.shape[-1] if value.ndim > 1 else 0
-    if not value.size or not 0 < count <= MOST_CHANNELS:
-        return None
-    rows = value.size // count
-    fold = 1  # several rows side by side: reducing many short rows is slow
-    while rows % (2 * fold) == 0 and 2 * fold * count <= 1024:
-        fold *= 2
-    wide = value.reshape(-1, fold * count)
-    sums = wide.sum(0).reshape(fold, count).sum(0, dtype=np.float64)
-    return Channels(
-        wide.min(0).reshape(fold, count).min(0),
-        wide.max(0).reshape(fold, count).max(0),
-        np.rint(sums / rows / unit).astype(np.int64),
-    )

@@ -98,8 +98,8 @@ class Trials:
     def divergence(self, group: Group, range_: Range, samples: int) -> Array:
         """How far answers are from the float model's when the group is rounded, for each of the first samples.
 
-        It is 0 for equal answers. Probabilities: the Kullback-Leibler divergence from the float answer, in nats. Else: the squared
-        error as a part of the float answer's variance.
+        It is 0 for equal answers. Probabilities: the Kullback-Leibler divergence from the float answer, in nats. Else:
+        the squared error as a part of the float answer's variance.
         """
         batches = [
             self._batches[start // self._size].first(min(self._size, samples - start))
