@@ -134,7 +134,7 @@ def test_black_and_white_pictures_are_not_corrupted() -> None:
 
 
 def test_samples_that_calibration_set_aside() -> None:
-    sentence = "'733.png' was set aside: its largest value is 60, the others' are at most 1."
+    sentence = "Sample '733.png' is unlike all others: it reaches 60 in tensor 'x'. It was set aside."
     sound = statistics(map(feed, CALIBRATION), (sentence,))
     finding = only(check_data(DataEvidence(surveyed(CALIBRATION), statistics=sound)))
     assert (finding.cause, finding.where) == ("corrupted-samples", "733.png")
@@ -200,6 +200,13 @@ def test_labels_numbered_in_another_order() -> None:
     finding = only(check_data(DataEvidence(surveyed(CALIBRATION), renamed)))
     assert finding.cause == "label-order"
     assert "--labels FILE" in finding.fix
+
+
+def test_labels_of_other_samples() -> None:
+    found = with_answers(EVALUATION)
+    shuffled = tuple(np.random.default_rng(0).permutation([label or 0 for label in found.labels]).tolist())
+    finding = only(check_data(DataEvidence(surveyed(CALIBRATION), dataclasses.replace(found, labels=shuffled))))
+    assert finding.cause == "float-model-at-chance"
 
 
 def test_evaluation_pictures_that_are_much_brighter() -> None:

@@ -24,9 +24,10 @@ def class_coverage(evidence: DataEvidence) -> Remark | None:
     """Classes without samples keep ranges and corrections that were never fitted to them."""
     found, classes = evidence.calibration, evidence.classes
     numbers, source = _classes_of(found)
-    if classes is None or classes < 2 or len(numbers) == 0:
+    if classes is None or classes < 2 or not (numbers >= 0).any():
         return None
-    counts = np.bincount(numbers[(numbers >= 0) & (numbers < classes)], minlength=classes)
+    numbers = numbers[numbers >= 0]
+    counts = np.bincount(numbers[numbers < classes], minlength=classes)
     share = len(numbers) / classes
     few = [number for number in range(classes) if _too_few(int(counts[number]), share, classes, source)]
     if few:
@@ -79,7 +80,7 @@ def _one_sided(found: Survey, counts: Array, source: str) -> Remark | None:
     if total < 30:
         return None
     seen, expected = int((counts > 0).sum()), classes * (1 - math.exp(-total / classes))
-    if seen >= (0.5 if source == "label" else 0.25) * expected:
+    if seen >= (0.6 if source == "label" else 0.25) * expected:
         return None
     how = "" if source == "label" else " by the float model's answers"
     return Remark(
@@ -91,13 +92,12 @@ def _one_sided(found: Survey, counts: Array, source: str) -> Remark | None:
 
 def label_offset(evidence: DataEvidence) -> Remark | None:
     """The labels are numbered from another start than the model's outputs, so right answers count as wrong."""
-    found = _judged(evidence)
-    if found is None:
+    labels, answers = _judged(evidence)
+    if len(labels) < 16:
         return None
-    labels, answers = found
     right = {step: float((labels + step == answers).mean()) for step in (0, *OFFSETS)}
     best = max(OFFSETS, key=lambda step: right[step])
-    if len(labels) < 16 or right[best] < right[0] + 0.2 or right[best] < 3 * right[0]:
+    if right[best] < right[0] + 0.2 or right[best] < 3 * right[0]:
         return None
     return Remark(
         min(1.0, 0.5 + right[best] - right[0]),
@@ -109,10 +109,9 @@ def label_offset(evidence: DataEvidence) -> Remark | None:
 
 def label_order(evidence: DataEvidence) -> Remark | None:
     """The classes are numbered in another order than the model's outputs, so right answers count as wrong."""
-    found = _judged(evidence)
-    if found is None or label_offset(evidence) is not None:
+    labels, answers = _judged(evidence)
+    if len(labels) < 16 or label_offset(evidence) is not None:
         return None
-    labels, answers = found
     classes = len(set(labels.tolist()))
     right = float((labels == answers).mean())
     renamed = _best_renaming(labels, answers)
@@ -126,13 +125,31 @@ def label_order(evidence: DataEvidence) -> Remark | None:
     )
 
 
-def _judged(evidence: DataEvidence) -> tuple[Array, Array] | None:
-    """Labels and answers of the labelled samples of the first set that has both."""
+def answers_at_chance(evidence: DataEvidence) -> Remark | None:
+    """The float model is right no more often than guessing, so quantization is not what is wrong."""
+    labels, answers = _judged(evidence)
+    if len(labels) < 30 or label_offset(evidence) is not None or label_order(evidence) is not None:
+        return None
+    size = int(max(labels.max(), answers.max())) + 1
+    shares = [np.bincount(numbers, minlength=size) / len(labels) for numbers in (labels, answers)]
+    chance, right = float(shares[0] @ shares[1]), float((labels == answers).mean())
+    if chance > 0.6 or right > chance + 2 * math.sqrt(chance * (1 - chance) / len(labels)) or labels.min() < 0:
+        return None
+    return Remark(
+        0.8,
+        f"The float model is right in {right:.1%} of {len(labels)} samples; guessing with its shares of answers would "
+        f"be in {chance:.1%}.",
+        "Check that labels belong to these samples and to this model (--labels, --y-key), and that it is trained.",
+    )
+
+
+def _judged(evidence: DataEvidence) -> tuple[Array, Array]:
+    """Labels and answers of the labelled samples of the last set that has both; empty where none has."""
     for found in reversed(evidence.sets):
         if found.predictions is not None and len(found.labelled):
-            at = found.labelled
+            at = [index for index in found.labelled if found.predictions[index] >= 0]
             return np.array([found.labels[index] for index in at], np.int64), found.predictions[at]
-    return None
+    return np.zeros(0, np.int64), np.zeros(0, np.int64)
 
 
 def _best_renaming(labels: Array, answers: Array) -> float:

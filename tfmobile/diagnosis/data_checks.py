@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 
 from tfmobile.artifacts import Finding
-from tfmobile.diagnosis.coverage import class_coverage, label_offset, label_order
+from tfmobile.diagnosis.coverage import answers_at_chance, class_coverage, label_offset, label_order
 from tfmobile.diagnosis.data_evidence import DataEvidence, Remark
 from tfmobile.diagnosis.drift import input_drift, range_drift, too_few_samples
 from tfmobile.diagnosis.odd_samples import (
@@ -32,6 +32,7 @@ CHECKS: Mapping[str, Callable[[DataEvidence], Remark | None]] = {
     "class-coverage": class_coverage,
     "label-offset": label_offset,
     "label-order": label_order,
+    "float-model-at-chance": answers_at_chance,
     "input-drift": input_drift,
     "range-drift": range_drift,
 }

@@ -46,7 +46,10 @@ def too_few_samples(evidence: DataEvidence) -> Remark | None:
 def calibrated_extremes(evidence: DataEvidence) -> Extremes:
     """Smallest and largest value in each sample: of every tensor, or without statistics of the input alone."""
     if evidence.statistics is not None:
-        return {key: (one.lows, one.highs) for key, one in sorted(evidence.statistics.tensors.items())}
+        count = len(evidence.statistics.samples)
+        tensors = sorted(evidence.statistics.tensors.items())
+        # Tensors inside loops have one range over all samples.
+        return {key: (one.lows, one.highs) for key, one in tensors if len(one.lows) == count}
     found = evidence.calibration
     sound = found.finite
     order = np.argsort(np.array(found.digests)[sound]) if len(found) else np.zeros(0, np.int64)
@@ -94,6 +97,8 @@ def range_drift(evidence: DataEvidence) -> Remark | None:
     for key in sorted(set(ours.tensors) & set(theirs.tensors)):
         low, high = ours.tensors[key].range
         other = theirs.tensors[key]
+        if len(other.lows) != len(theirs.samples):
+            continue
         found[key] = _outside(np.minimum(other.lows, 0), np.maximum(other.highs, 0), min(low, 0.0), max(high, 0.0))
     if not found:
         return None

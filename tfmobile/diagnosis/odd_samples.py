@@ -107,22 +107,24 @@ def _flagged(found: Survey, flags: Array, what: str, fix: str, floor: float) -> 
 
 def corrupted_samples(evidence: DataEvidence) -> Remark | None:
     """One sample with values far beyond all others, such as hot pixels, stretches every range it passes through."""
-    aside = evidence.statistics.set_aside if evidence.statistics else ()
+    said = evidence.statistics.set_aside if evidence.statistics else ()
     found = evidence.calibration
+    aside = [sentence for sentence in said if sentence.endswith("It was set aside.")]
     if aside:
         return Remark(
             min(0.6, 0.1 + len(aside) / max(1, len(found))),
-            f"{counted(len(aside), 'sample')} of {len(found)} are unlike all others and were set aside: {aside[0]}",
+            f"{len(aside)} of {counted(len(found), 'sample')} {'is' if len(aside) == 1 else 'are'} unlike all others: "
+            + aside[0],
             "Look at them: remove them if they are broken; give more like them if they are real.",
-            listed([sentence.split("'")[1] if sentence.count("'") > 1 else sentence for sentence in aside]),
+            listed([sentence.split("'")[1] for sentence in aside if sentence.count("'") > 1]),
         )
     names, times = _far(found)
     if not names:
         return None
     return Remark(
         min(0.9, 0.2 + 0.1 * np.log2(times)),
-        f"{counted(len(names), 'sample')} of {len(found)} reach up to {times:.3g} times as far as the others do: "
-        f"{listed(names)}.",
+        f"{len(names)} of {counted(len(found), 'sample')} {'reaches' if len(names) == 1 else 'reach'} up to "
+        f"{times:.3g} times as far as the others: {listed(names)}.",
         "Remove them if they are broken; a range that holds them has few steps left for all others.",
         listed(names),
     )

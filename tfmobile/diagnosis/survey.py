@@ -21,7 +21,8 @@ class Survey:
     ``what``: what the set is called in messages, such as ``calibration samples``. ``digests``: equal for equal samples.
     ``lows``, ``highs``, ``means``, ``deviations``: of the values of the largest input; NaN where it is not finite.
     ``finite``, ``constant`` bool: over all inputs. ``sketches`` [samples, ≤ 256] float32: means of even pieces of the
-    largest input. ``predictions`` int64: the float model's first answer, None where its outputs are no classes.
+    largest input. ``predictions`` int64: the float model's first answer, −1 where it was not asked, None where its
+    outputs are no classes.
     ``copies_removed``: how many samples were left out before because another one has exactly the same values.
     """
 
