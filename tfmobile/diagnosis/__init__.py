@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from tfmobile.diagnosis.explanation import Explanation, explain
 from tfmobile.diagnosis.effects import tied
+from tfmobile.diagnosis.explanation import Explanation, explain
 from tfmobile.diagnosis.headline import headline
 
 __all__ = ["Explanation", "explain", "headline", "tied"]

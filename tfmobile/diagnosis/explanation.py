@@ -168,6 +168,7 @@ def _diagnosis(evidence: LayerEvidence, part: Mapping[str, float], drawn: bool) 
         channel_highs=_numbers(found.channel_highs) if drawn and found is not None else (),
         weight_maxima=_numbers(layer.weights.maxima) if drawn and layer.weights is not None else (),
         histogram=tuple(int(count) for count in _coarse(found.counts)) if drawn and found is not None else (),
+        outside=(found.below, found.above) if drawn and found is not None else (0, 0),
         histogram_range=found.edges if drawn and found is not None else (0.0, 0.0),
     )
     return made

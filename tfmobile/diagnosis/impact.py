@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from tfmobile.artifacts import Fidelity
 from tfmobile.diagnosis.effects import Effects, damage
 from tfmobile.diagnosis.layers import LayerError
-from tfmobile.diagnosis.structure import QuantizedLayer
+from tfmobile.diagnosis.structure import QuantizedLayer, movers
 
 HALF_KL, HALF_DISAGREEMENT, HALF_NOISE = 0.05, 0.1, 0.01
 """Divergence in nats, fraction of other answers, and noise to signal (20 dB) that count as half of the worst."""
@@ -40,7 +40,8 @@ def shares(effects: Effects, layers: Sequence[QuantizedLayer]) -> dict[str, floa
     outlet = max((_changed(effects.only_this[name]) for name in effects.outlets), default=0.0)
     rest = 1 - outlet / (outlet + _changed(effects.all_quantized)) if outlet else 1.0
     alone = {name: _bounded(only) for name, only in effects.only_this.items() if name not in effects.outlets}
-    reads = {layer.name: layer.inputs for layer in layers}
+    moved = movers(layers)
+    reads = {layer.name: [moved.get(name, name) for name in layer.inputs] for layer in layers}
     inner = {
         name: max(value - max((alone.get(other, 0.0) for other in reads.get(name, ())), default=0.0), OWN * value)
         for name, value in alone.items()

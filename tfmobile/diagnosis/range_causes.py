@@ -21,7 +21,7 @@ BULK = 0.999
 
 
 def outlier_channel(evidence: LayerEvidence) -> Sign | None:
-    """One channel of its output, or a few, reaches far beyond all others."""
+    """One channel, or a few, reach far beyond all others."""
     reach, layer = evidence.reach, evidence.layer
     live = reach[reach > 0]
     if live.size < 4 or layer.op in KEEPS_GRID or not layer.grid.scale:

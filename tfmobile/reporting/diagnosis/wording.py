@@ -81,3 +81,8 @@ def measured_on(found: Diagnosis) -> str:
     if found.effect_samples:
         words += f", quantized one by one on {found.effect_samples}"
     return f"{words}. {formatting.seconds(found.seconds)}."
+
+
+def overall(found: Diagnosis) -> Tone:
+    """Of the worst finding."""
+    return max((tone(one) for one in found.findings), key=("good", "neutral", "caution", "bad").index, default="good")
