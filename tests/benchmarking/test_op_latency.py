@@ -111,10 +111,11 @@ def test_nothing_to_time_is_an_error() -> None:
 
 def test_the_cost_of_float_is_the_difference_with_its_borders() -> None:
     found = float_costs(dense((600, 600)), dense((600, 600), "int8"), budget_s=BUDGET_S)
-    assert list(found) == ["layer0", "layer1"]
-    for cost in found.values():
+    assert list(found.layers) == ["layer0", "layer1"]
+    assert not found.notes
+    for cost in found.layers.values():
         assert cost.float_us > 0
-        assert cost.borders_us > 0
+        assert cost.borders_us >= 0  # of 600 numbers: less than the clock tells
         assert cost.us == cost.float_us - cost.int8_us + cost.borders_us
 
 
@@ -127,3 +128,4 @@ def test_the_cost_of_one_layer_can_be_asked_for() -> None:
 def test_a_layer_that_cannot_be_timed_is_an_error_when_it_was_asked_for() -> None:
     with pytest.raises(VerificationError, match="cannot be timed"):
         float_cost(broken(), broken(), "y", budget_s=0.1)
+    assert float_costs(broken(), broken(), budget_s=0.1).notes[0].startswith("Not timed: 'y'")

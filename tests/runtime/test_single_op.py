@@ -101,7 +101,10 @@ def test_a_loop_and_an_operator_without_inputs_are_refused() -> None:
 
 def test_borders_turn_integers_to_float_and_back() -> None:
     build = Builder()
+    build.tensor("constant", [1], value=[1.0])
     x = build.tensor("x", [1, 3], "int8", scale=0.5, zero_point=1)
+    build.tensors[x].buffer = len(build.buffers)  # an empty one of its own, as converters write it
+    build.buffers.append(build.schema.BufferT())
     model = build.model([x], [x])
     down, up = (open_interpreter(border(model, x, kind)) for kind in ("DEQUANTIZE", "QUANTIZE"))
     real = next(iter(down.run({next(iter(down.inputs)): np.array([[1, 3, -1]], np.int8)}).values()))

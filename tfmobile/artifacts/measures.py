@@ -205,3 +205,13 @@ class FloatCost:
     def us(self) -> float:
         """Float less int8, with borders."""
         return self.float_us - self.int8_us + self.borders_us
+
+
+@dataclass(frozen=True)
+class FloatCosts:
+    """By layer, in execution order. ``notes`` name the layers that could not be timed, and why."""
+
+    layers: Mapping[str, FloatCost]
+    method: str
+    """How it was measured, in one sentence."""
+    notes: tuple[str, ...] = ()

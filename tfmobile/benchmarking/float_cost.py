@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfmobile.artifacts import FloatCost, OpFact
-from tfmobile.benchmarking.op_latency import IDLE, microseconds, overhead_us
+from tfmobile.artifacts import FloatCost, FloatCosts, OpFact
+from tfmobile.benchmarking.op_latency import IDLE, method, microseconds, overhead_us
 from tfmobile.benchmarking.shared_child import time_models
 from tfmobile.errors import UnsupportedError, VerificationError
 from tfmobile.progress import Progress, silent
@@ -27,13 +27,13 @@ def float_cost(
     Raises UnknownNameError for a layer that is not in both models, VerificationError when it cannot be timed.
     """
     found = float_costs(float_model, int8_model, layers=(layer,), threads=threads, xnnpack=xnnpack, budget_s=budget_s)
-    if layer not in found:
+    if layer not in found.layers:
         raise VerificationError(
             f"The layer '{layer}' cannot be timed alone.",
-            why="It does not run outside of its model.",
+            why=" ".join(found.notes),
             fixes=["Time the whole models instead: tfmobile benchmark"],
         )
-    return found[layer].us
+    return found.layers[layer].us
 
 
 def float_costs(
@@ -45,38 +45,60 @@ def float_costs(
     xnnpack: bool = True,
     budget_s: float = 20.0,
     progress: Progress = silent,
-) -> dict[str, FloatCost]:
-    """The cost of each of ``layers`` (default: all that both models have), timed together, in execution order.
+) -> FloatCosts:
+    """The cost of each of ``layers`` (default: all that both models have), timed together.
 
-    Borders of equal shape are timed once. Layers that do not run alone are left out. ``budget_s`` seconds are for the
-    timed rounds; loading comes on top. Raises UnknownNameError for a layer that is not in both models.
+    Borders of equal shape are timed once. ``budget_s`` seconds are for the timed rounds; loading comes on top. Raises
+    UnknownNameError for a layer that is not in both models, VerificationError when nothing can be timed here.
     """
     pairs = _pairs(float_model, int8_model)
     for layer in layers:
         if layer not in pairs:
             raise unknown("layer", layer, pairs)
-    floating, integer = flatbuffer.read(float_model), flatbuffer.read(int8_model)
-    plans = {}
-    pieces: dict[str, bytes] = {IDLE: idle()}
-    for layer, (one, two) in pairs.items():
-        if layers and layer not in layers:
-            continue
-        try:
-            own = {f"float {layer}": cut(floating, one.index), f"int8 {layer}": cut(integer, two.index)}
-        except UnsupportedError:
-            continue
-        borders = _borders(integer, two)
-        pieces.update(own)
-        pieces.update({one.key: border(integer, one.tensor, one.kind) for one in borders if one.key not in pieces})
-        plans[layer] = (f"float {layer}", f"int8 {layer}", [one.key for one in borders])
+    wanted = {layer: pair for layer, pair in pairs.items() if not layers or layer in layers}
+    plans, pieces, notes = _plans(float_model, int8_model, wanted)
     timed = time_models(pieces, threads=threads, xnnpack=xnnpack, budget_s=budget_s, progress=progress)
     overhead = overhead_us(timed)
     us = {key: microseconds(measured, overhead).value for key, measured in timed.measured.items()}
-    return {
-        layer: FloatCost(layer, us[one], us[two], sum(us[key] for key in keys))
-        for layer, (one, two, keys) in plans.items()
-        if us.keys() >= {one, two, *keys}
-    }
+    found = {}
+    for layer, plan in plans.items():
+        failed = [timed.failed[key] for key in (plan.floating, plan.integer, *plan.borders) if key in timed.failed]
+        if failed:
+            notes.append(f"Not timed: '{layer}': {failed[0].why}")
+            continue
+        borders = sum(us[key] for key in plan.borders)
+        found[layer] = FloatCost(layer, us[plan.floating], us[plan.integer], borders)
+    return FloatCosts(found, method(threads, xnnpack, overhead), tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The names of what is timed for a layer."""
+
+    floating: str
+    integer: str
+    borders: tuple[str, ...]
+
+
+def _plans(
+    float_model: bytes, int8_model: bytes, wanted: Mapping[str, tuple[OpFact, OpFact]]
+) -> tuple[dict[str, _Plan], dict[str, bytes], list[str]]:
+    """What to time for each layer, the models for that by name, and notes on layers that do not run alone."""
+    floating, integer = flatbuffer.read(float_model), flatbuffer.read(int8_model)
+    plans: dict[str, _Plan] = {}
+    pieces, notes = {IDLE: idle()}, []
+    for layer, (one, two) in wanted.items():
+        plan = _Plan(f"float {layer}", f"int8 {layer}", tuple(found.key for found in _borders(integer, two)))
+        try:
+            own = {plan.floating: cut(floating, one.index), plan.integer: cut(integer, two.index)}
+        except UnsupportedError as error:
+            notes.append(f"Not timed: '{layer}': {error.why}")
+            continue
+        for found in _borders(integer, two):
+            pieces.setdefault(found.key, border(integer, found.tensor, found.kind))
+        pieces.update(own)
+        plans[layer] = plan
+    return plans, pieces, notes
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,6 @@ from tfmobile.runtime.operator_names import layer_of
 from tfmobile.runtime.single_op import cut, idle, restores
 
 IDLE = "idle"
-METHOD = (
-    "Each operator was cut out of the file and timed alone on random inputs, in blocks interleaved with all others "
-    "({threads} thread{s}, XNNPACK {xnnpack}); {overhead:.1f} µs that any call takes are taken off."
-)
 
 
 def op_latencies(
@@ -55,9 +51,7 @@ def op_latencies(
         host=timed.host,
         threads=threads,
         xnnpack=xnnpack,
-        method=METHOD.format(
-            threads=threads, s="" if threads == 1 else "s", xnnpack="on" if xnnpack else "off", overhead=overhead
-        ),
+        method=method(threads, xnnpack, overhead),
         ops=tuple(
             _latency(model, fact, timed.measured[key], overhead)
             for key, (model, fact) in facts.items()
@@ -71,6 +65,15 @@ def op_latencies(
         overhead_us=overhead,
         seconds=time.monotonic() - start,
         notes=(*notes, *(f"Not timed: {_called(key, facts)}: {error.why}" for key, error in timed.failed.items())),
+    )
+
+
+def method(threads: int, xnnpack: bool, overhead: float) -> str:
+    """How operators are timed, in one sentence."""
+    setting = f"{threads} thread{'' if threads == 1 else 's'}, XNNPACK {'on' if xnnpack else 'off'}"
+    return (
+        "Each operator was cut out of the file and timed alone on random inputs, in blocks interleaved with all others "
+        f"({setting}); {overhead:.1f} µs that any call takes are taken off."
     )
 
 

@@ -59,6 +59,7 @@ def border(model: Any, tensor: int, kind: str) -> bytes:
     """A .tflite that takes the integer tensor of that index to float (``DEQUANTIZE``) or from it (``QUANTIZE``)."""
     module = flatbuffer.schema()
     integer = copy.copy(model.subgraphs[0].tensors[tensor])
+    integer.buffer, integer.shapeSignature = 0, None
     real = copy.copy(integer)
     real.name, real.type, real.quantization = "real", module.TensorType.FLOAT32, None
     code = module.OperatorCodeT()
