@@ -23,14 +23,15 @@ def kl(tensor: TensorStatistics) -> Range:
     steps (Q) differ least, by the Kullback-Leibler divergence of Q from P. The bin of 0 is left out.
     """
     widest = min_max(tensor)
-    if tensor.counts.sum() == 0 or len(tensor.counts) <= LEVELS:
+    if tensor.counts.sum() == 0 or len(tensor.counts) <= LEVELS or widest == (0.0, 0.0):
         return widest
     values, weights = points(tensor)
     weights = np.where(values == 0, 0.0, weights)
     limit = max(-widest[0], widest[1])
     best, least = widest, np.inf
-    for fraction in np.linspace(1.0, LEVELS / len(tensor.counts), CANDIDATES):
-        low, high = max(widest[0], -limit * fraction), min(widest[1], limit * fraction)
+    smallest = min(limit, (tensor.edges[1] - tensor.edges[0]) * LEVELS / len(tensor.counts))
+    for most in np.geomspace(limit, max(smallest, SMALLEST * limit), CANDIDATES):
+        low, high = max(widest[0], -most), min(widest[1], most)
         found = _divergence(values, weights, low, high)
         if found < least - SMALLEST:
             best, least = (float(low), float(high)), found
