@@ -6,6 +6,7 @@ one scale a tensor they take the steps from all other channels.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,24 +23,32 @@ MARGIN = 0.5
 """How far a sum must stay from where the activation bends, as a fraction of the span it was seen in."""
 FLAT = 1e-4
 """A sum that changes by less than this, relative to its size or to 1, is constant."""
+NEEDED = 0.5
+"""A channel whose sum changes is cleared only when its weights are larger than this much of the others' largest."""
 FEWEST_SAMPLES = 16
 
 
 @dataclass(frozen=True)
 class Constancy:
-    """Which channels are constant, and at which sum; ``thin``: these, too, but near to where they change."""
+    """Which channels never change, and at which sum.
 
-    constant: Array
-    value: Array
+    ``flat``: the sum is constant. ``safe``: it changes, but stays far from where the activation would show it.
+    ``thin``: that, too, but it comes near.
+    """
+
+    flat: Array
+    safe: Array
     thin: Array
+    value: Array
 
 
 def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     """Give channels that were constant on all samples zero weights, and a bias that makes the same constant.
 
-    A channel is constant when its sum is, or when it lies where Relu or Relu6 does not change: below 0, above 6, by
-    MARGIN of its span. Then what only zeros go through is cleared, too, and what nothing reads: those two are exact
-    whatever the data. Channels with scales of their own (``granularity`` channel) gain nothing and are left alone.
+    A channel is constant when its sum is. It is also when the sum lies below the 0 of Relu or above the 6 of Relu6, by
+    MARGIN of its span; other samples might still show it, so this is used only for large weights. Then what only zeros
+    go through is cleared, too, and what nothing reads: those two are exact whatever the data. Channels with scales of
+    their own (``granularity`` channel) gain nothing and are left alone.
     """
     if draft.recipe.granularity != "tensor":
         return Improved(skipped=("Left dead channels alone: with a scale for each channel they disturb no other.",))
@@ -52,7 +61,9 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     seen = channel_extremes(draft.graph, [layer.sums for layer in watched], samples, progress)
     edits = WeightEdits(draft.graph)
     before = {layer.name: _peaks(edits, layer) for layer in layers}
-    thin = [_clear_constant(edits, layer, constancy(layer, seen[layer.sums])) for layer in watched]
+    found = {layer.name: constancy(layer, seen[layer.sums]) for layer in watched}
+    _distrust(edits, groups, found)
+    thin = [_clear_constant(edits, layer, found[layer.name]) for layer in watched]
     _clear_unread(edits, groups)
     changed = [sentence for layer in layers for sentence in _said(edits, layer, before[layer.name])]
     skipped = (*left, *(sentence for sentence in thin if sentence))
@@ -71,14 +82,31 @@ def constancy(layer: WeightedLayer, seen: Extremes) -> Constancy:
     low = (layer.activation in ("Relu", "Relu6")) & (seen.highs <= 0)
     high = (layer.activation == "Relu6") & (seen.lows >= 6)
     safe = (low & (seen.highs <= -room)) | (high & (seen.lows >= 6 + room))
-    return Constancy(flat | safe, middle, (low | high) & ~flat & ~safe)
+    return Constancy(flat, safe & ~flat, (low | high) & ~flat & ~safe, middle)
+
+
+def _distrust(edits: WeightEdits, groups: Sequence[ChannelGroup], found: dict[str, Constancy]) -> None:
+    """A sum that is constant because it reads a channel that nearly changes is no safer than that channel."""
+    for group in groups:
+        known = [found[one.name].thin for one in group.producers if one.name in found]
+        thin = np.any([np.zeros(group.channels, bool), *known], axis=0)
+        for layer in group.consumers if thin.any() else ():
+            weights = np.abs(layer.scale_inputs(edits.weights(layer), thin.astype(float)))
+            near = layer.by_output(weights).max(axis=1) > 0
+            if layer.name in found:
+                before = found[layer.name]
+                found[layer.name] = dataclasses.replace(
+                    before, flat=before.flat & ~near, thin=before.thin | (before.flat & near)
+                )
 
 
 def _clear_constant(edits: WeightEdits, layer: WeightedLayer, found: Constancy) -> str:
     """Clear constant channels; gives a sentence about those that were too near to tell."""
     weights = edits.weights(layer)
-    alive = np.abs(layer.by_output(weights)).max(axis=1) > 0
-    constant = found.constant & alive
+    peaks = np.abs(layer.by_output(weights)).max(axis=1)
+    alive = peaks > 0
+    live = float(np.max(peaks, where=~(found.flat | found.safe), initial=0.0))
+    constant = (found.flat | (found.safe & (peaks > NEEDED * live))) & alive
     if constant.any():
         edits.set_weights(layer, layer.scale_outputs(weights, np.where(constant, 0.0, 1.0)))
         edits.set_bias(layer, np.where(constant, found.value, edits.bias(layer)))

@@ -20,7 +20,7 @@ from tfmobile.quantization.improvements.float_runs import Extremes, channel_extr
 from tfmobile.quantization.improvements.weighted_layers import WeightEdits, WeightedLayer, weighted_layers
 
 SIX = 6.0
-MARGIN = 0.05
+MARGIN = 0.1
 """A scaled channel stays this far, relatively, below the 6 of its Relu6."""
 LOWEST_TOP = 0.06
 """Channels that never got higher are treated as if they had: little was seen of them."""
