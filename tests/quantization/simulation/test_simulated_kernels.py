@@ -79,6 +79,10 @@ def joined(x: Any) -> Any:
     return tf().concat([first, 3 * tf().nn.conv2d(x, weights(1, 1, 4, 2), 1, "SAME")], -1)
 
 
+def joined_with_input(x: Any) -> Any:
+    return tf().concat([x, 3 * tf().nn.conv2d(x, weights(1, 1, 4, 2), 1, "SAME")], -1)
+
+
 def padded(x: Any) -> Any:
     return tf().nn.conv2d(tf().pad(x, [[0, 0], [2, 1], [1, 0], [0, 0]]), weights(3, 3, 4, 4), 1, "VALID")
 
@@ -110,7 +114,9 @@ def hard_swish(x: Any) -> Any:
 
 def split(x: Any) -> Any:
     first, second = tf().split(x, 2, -1)
-    return tf().nn.conv2d(first, weights(1, 1, 2, 4), 1, "SAME") + tf().nn.conv2d(second, weights(1, 1, 2, 4), 1, "SAME")
+    return tf().nn.conv2d(first, weights(1, 1, 2, 4), 1, "SAME") + tf().nn.conv2d(
+        second, weights(1, 1, 2, 4), 1, "SAME"
+    )
 
 
 def enlarged(x: Any) -> Any:
@@ -129,8 +135,21 @@ def standalone_relu(x: Any) -> Any:
 
 EXACT = [
     *(convolution, dilated, depthwise, dense, dense_on_rows, transposed, residual, difference, scaled, added_constant),
-    *(means, kept_means, average, largest, joined, padded, turned, probabilities, logistic, hyperbolic, leaky),
-    *(hard_swish, split, enlarged, with_sine, standalone_relu),
+    *(
+        means,
+        kept_means,
+        average,
+        largest,
+        joined,
+        joined_with_input,
+        padded,
+        turned,
+        probabilities,
+        logistic,
+        hyperbolic,
+        leaky,
+    ),
+    *(split, enlarged, with_sine, standalone_relu),
 ]
 
 
@@ -141,4 +160,35 @@ def test_the_simulation_gives_the_bits_of_the_runtime(build: Build) -> None:
     with open_simulation(graph, content) as simulation:
         found = next(iter(simulation.outputs({"x": values}).values()))
         assert simulation.notes == ()
+    np.testing.assert_array_equal(found, answers(content, values).reshape(found.shape))
+
+
+def test_hard_swish_differs_in_few_values_by_one_step() -> None:
+    graph, content = int8(hard_swish, [1, 8, 8, 4])
+    values = samples(16, [1, 8, 8, 4], seed=1)
+    with open_simulation(graph, content) as simulation:
+        found = next(iter(simulation.outputs({"x": values}).values()))
+        step = simulation.layers[-1].scale
+    apart = np.rint((found - answers(content, values)) / step)
+    assert np.abs(apart).max() <= 1
+    assert np.mean(apart != 0) < 0.002
+
+
+@pytest.mark.parametrize("io", ["int8", "uint8"])
+@pytest.mark.parametrize("build", [convolution, residual, probabilities])
+def test_integer_inputs_are_rounded_as_the_runtime_is_given_them(build: Build, io: str) -> None:
+    graph, content = int8(build, [1, 8, 8, 4], io=io)
+    values = samples(16, [1, 8, 8, 4], seed=1)
+    with open_simulation(graph, content) as simulation:
+        found = next(iter(simulation.outputs({"x": values}).values()))
+    np.testing.assert_array_equal(found, answers(content, values).reshape(found.shape))
+
+
+@pytest.mark.parametrize("build", [convolution, depthwise, dense, residual])
+def test_weights_with_one_scale_a_tensor_are_exact_too(build: Build) -> None:
+    graph, content = int8(build, [1, 8, 8, 4], name="int8-per-tensor-fast")
+    values = samples(16, [1, 8, 8, 4], seed=1)
+    with open_simulation(graph, content) as simulation:
+        found = next(iter(simulation.outputs({"x": values}).values()))
+        assert len(simulation.layers[1].weight_scales) <= 1
     np.testing.assert_array_equal(found, answers(content, values).reshape(found.shape))

@@ -23,7 +23,7 @@ class Fragments:
         waiting = [end]
         while waiting:
             ref = waiting.pop()
-            if ref != end and stops(ref):
+            if stops(ref):
                 borders.add(ref)
             elif ref.node in self._order and ref.node not in found:
                 found[ref.node] = self._graph.nodes[ref.node]
@@ -33,6 +33,8 @@ class Fragments:
     def copy(self, end: TensorRef, inputs: Mapping[TensorRef, Any]) -> Any:
         """The tensor ``end`` computed from ``inputs`` (graph tensor → tf.Tensor), constants shared."""
         nodes, borders = self.nodes(end, lambda ref: ref in inputs)
+        if not nodes:
+            return inputs[end]
         inner = {node.name for node in nodes}
         outer = {ref for node in nodes for ref in node.inputs if ref in borders or ref.node not in inner}
         mapped = {

@@ -20,9 +20,15 @@ def match(graph: Graph, model: QuantizedModel) -> dict[int, TensorRef]:
     order = computed(graph)
     found = _ends(graph, model)
     claimed: dict[TensorRef, int] = {}
-    made = [one for operator in model.operators if operator.op not in BOUNDARY for one in operator.outputs]
-    for tensor in made:
-        ref = found.get(tensor.index) or _named(tensor.name, order)
+    made = [
+        (place, operator.outputs)
+        for operator in model.operators
+        if operator.op not in BOUNDARY
+        for place in range(len(operator.outputs))
+    ]
+    for place, outputs in made:
+        tensor, first = outputs[place], _named(outputs[0].name, order)
+        ref = found.get(tensor.index) or (first and TensorRef(first.node, place or first.index))
         if ref is None:
             continue
         if ref in claimed:  # the name of a step on the way: the last one is what the node gives
@@ -31,7 +37,7 @@ def match(graph: Graph, model: QuantizedModel) -> dict[int, TensorRef]:
         claimed[ref] = tensor.index
     _through_boundaries(model.operators, found)
     taken = set(found.values())
-    for tensor in made:
+    for _, (tensor, *_) in made:
         # A constant had the name already: "logits" became "logits1".
         refs = (_named(name, order) for name in _without_number(tensor.name))
         ref = next((one for one in refs if one is not None and one not in taken), None)

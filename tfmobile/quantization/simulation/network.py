@@ -11,9 +11,7 @@ from tfmobile.graph.graphdef import from_graph_def
 from tfmobile.graph.model import Array, Graph, Node, Shape, TensorRef, TensorSpec
 from tfmobile.graph.run import import_graph
 from tfmobile.quantization.simulation.fragments import Fragments
-from tfmobile.quantization.simulation.kernels import (
-    KERNELS,
-    WEIGHTED,
+from tfmobile.quantization.simulation.kernel import (
     Adjust,
     Call,
     Computed,
@@ -22,11 +20,13 @@ from tfmobile.quantization.simulation.kernels import (
     round_half_away,
     round_half_even,
 )
+from tfmobile.quantization.simulation.kernels import KERNELS
 from tfmobile.quantization.simulation.layers import INPUT, Network, SimulatedLayer, Wires
 from tfmobile.quantization.simulation.matching import computed, layer_name, match
 from tfmobile.quantization.simulation.places import Places, data_of
 from tfmobile.quantization.simulation.reading import Operator, QuantizedModel, Tensor
 from tfmobile.quantization.simulation.switching import Switches, to_grid
+from tfmobile.quantization.simulation.weighted_kernels import WEIGHTED, WEIGHTS
 
 
 class Adjuster:
@@ -171,6 +171,8 @@ class _Building:
 
     def _layer(self, operator: Operator) -> None:
         output, sources = operator.outputs[0], self._sources(operator)
+        if self.places.deceives(operator, sources.__contains__):
+            del self.refs[output.index]
         ref, head = self.refs.get(output.index), self.places.head(operator, sources.__contains__)
         node = head.name if head else ref.node if ref else ""
         read = dict.fromkeys(self.values[one.index].layer for one in operator.data if one.index in self.values)
@@ -178,20 +180,16 @@ class _Building:
             output, operator.op, layer_name(output, ref), node, tuple(filter(None, read)), _weight_scales(operator)
         )
         made = self._integers(operator, layer, head)
-        for one in operator.outputs:
+        for place, one in enumerate(operator.outputs):
             floating = self._floating(one, layer, sources, made is not None)
-            own = made if one is output else None
-            if own is None and floating is None:
-                self._give_up(operator, layer)
+            if made is None and floating is None:
+                self.notes.append(f"{operator.op} '{layer}' is not simulated: its place in the graph is not known.")
                 continue
-            grid = own.grid if own is not None else to_grid(self.tf, floating, one)
-            real, grid = self.switches.join(layer, one, floating, grid)
+            whole = to_grid(self.tf, floating, one) if made is None else (made.grid, *made.others)[place]
+            real, grid = self.switches.join(layer, one, floating, whole)
             self._know(one, _Values(real, grid, layer))
-            if one is output:
-                self.wires[layer] = self._wired(operator, head, real, own)
-
-    def _give_up(self, operator: Operator, layer: str) -> None:
-        self.notes.append(f"{operator.op} '{layer}' is not simulated: its place in the graph is not known.")
+            if place == 0:
+                self.wires[layer] = self._wired(operator, head, real, made)
 
     # Parts of a layer
 
@@ -279,8 +277,7 @@ class _Building:
 
 
 def _weight_scales(operator: Operator) -> tuple[float, ...]:
-    place = WEIGHTED.get(operator.op)
-    tensor = None if place is None else operator.inputs[place]
+    tensor = operator.inputs[WEIGHTS] if operator.op in WEIGHTED else None
     return () if tensor is None else tuple(map(float, tensor.scales))
 
 

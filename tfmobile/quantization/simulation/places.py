@@ -10,8 +10,8 @@ from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.match import source
 from tfmobile.graph.model import Array, Graph, Node, TensorRef
 from tfmobile.quantization.simulation.fragments import Fragments
-from tfmobile.quantization.simulation.kernels import WEIGHTED
 from tfmobile.quantization.simulation.reading import Operator
+from tfmobile.quantization.simulation.weighted_kernels import WEIGHTED, WEIGHTS
 from tfmobile.scheme.fusion import Fusion, fusion
 from tfmobile.scheme.int8 import LAYERS
 
@@ -24,12 +24,23 @@ class Places:
 
     def head(self, operator: Operator, stops: Callable[[TensorRef], bool]) -> Node | None:
         """The one node with constant weights that the operator was made from, between its output and ``stops``."""
-        ref = self._refs.get(operator.outputs[0].index)
-        if ref is None or operator.op not in WEIGHTED:
-            return None
-        nodes, _ = self._fragments.nodes(ref, stops)
-        heads = [node for node in nodes if node.op in LAYERS]
+        heads = self._heads(operator, stops)
         return heads[0] if len(heads) == 1 and self._same_weights(operator, heads[0]) else None
+
+    def deceives(self, operator: Operator, stops: Callable[[TensorRef], bool]) -> bool:
+        """Whether the operator's weights are not those of the nodes it is named after.
+
+        So it is when the converter folded more into the weights, such as a multiplication behind the layer.
+        """
+        heads = self._heads(operator, stops)
+        return bool(heads) and not any(self._same_weights(operator, head) for head in heads)
+
+    def _heads(self, operator: Operator, stops: Callable[[TensorRef], bool]) -> list[Node]:
+        ref = self._refs.get(operator.outputs[0].index)
+        if ref is None or operator.op not in WEIGHTED or operator.inputs[WEIGHTS] is None:
+            return []
+        nodes, _ = self._fragments.nodes(ref, stops)
+        return [node for node in nodes if node.op in LAYERS]
 
     def fusion(self, head: Node) -> Fusion:
         """The layer's bias, activation and last node."""
@@ -47,7 +58,7 @@ class Places:
 
     def _same_weights(self, operator: Operator, head: Node) -> bool:
         """Whether the integers are the node's weights, to within one step: names alone may deceive."""
-        stored = operator.inputs[WEIGHTED[operator.op]]
+        stored = operator.inputs[WEIGHTS]
         exact = source(self._editor, head.inputs[LAYERS[head.op].weights]).value
         if stored is None or stored.value is None or exact is None or stored.value.size != exact.size:
             return False
@@ -63,7 +74,7 @@ def data_of(head: Node | None) -> TensorRef | None:
 
 def in_graph_layout(operator: Operator, shape: tuple[int, ...], head: Node) -> Array:
     """The integer weights as real values, float32, in the shape that the node's weights have."""
-    stored = operator.inputs[WEIGHTED[operator.op]]
+    stored = operator.inputs[WEIGHTS]
     assert stored is not None
     assert stored.value is not None
     scales = _along(stored.scales, stored.axis, stored.value.ndim)
@@ -71,7 +82,7 @@ def in_graph_layout(operator: Operator, shape: tuple[int, ...], head: Node) -> A
 
 
 def _step(operator: Operator, exact: Array, head: Node) -> Array:
-    stored = operator.inputs[WEIGHTED[operator.op]]
+    stored = operator.inputs[WEIGHTS]
     assert stored is not None
     assert stored.value is not None
     scales = _along(stored.scales, stored.axis, stored.value.ndim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -13,6 +14,11 @@ from tfmobile.quantization.simulation.batching import batchable
 from tfmobile.quantization.simulation.layers import Network
 from tfmobile.quantization.simulation.network import Adjuster, build
 from tfmobile.quantization.simulation.reading import QuantizedModel, Tensor, read
+
+NO_FLOAT_FORMS = (
+    "With all layers in float the answers are not those of the float graph: the converter's names do not tell which "
+    "nodes each operator was made from, so what is said of single layers may be wrong."
+)
 
 
 class Session:
@@ -66,9 +72,11 @@ def open_session(graph: Graph, quantized: bytes, *, switched: bool = True, adjus
             fixes=["Give a .tflite with int8 activations: --recipe int8"],
         )
     session = _batched(graph, model, switched, adjuster)
-    if session is not None:
-        return session
-    return Session(build(graph, model, free=False, switched=switched, adjuster=adjuster), batch=False)
+    if session is None:
+        session = Session(build(graph, model, free=False, switched=switched, adjuster=adjuster), batch=False)
+    if not _has_float_forms(session, graph, model):
+        session.network = dataclasses.replace(session.network, notes=(*session.network.notes, NO_FLOAT_FORMS))
+    return session
 
 
 def _batched(graph: Graph, model: QuantizedModel, switched: bool, adjuster: Adjuster | None) -> Session | None:
@@ -97,6 +105,17 @@ def _independent(session: Session, graph: Graph, model: QuantizedModel) -> bool:
     together = session.run(both, [*rounded, *exact])
     first, second = ({**session.run(feeds, rounded), **run(graph, feeds, exact)} for feeds in alone)
     return all(_like(together[key], np.concatenate([first[key], second[key]])) for key in together)
+
+
+def _has_float_forms(session: Session, graph: Graph, model: QuantizedModel) -> bool:
+    """Whether all layers in float give the answers of the float graph, where all layers can be in float."""
+    network = session.network
+    if len(network.switches) < len(network.layers):
+        return True
+    floating = dict.fromkeys(network.switches.values(), np.array(True))
+    pairs = [(network.outputs[spec.key], spec.ref) for spec in graph.outputs]
+    found = session.run(_random(graph, model), [ref for pair in pairs for ref in pair], floating)
+    return all(_like(found[str(ref)], found[str(exact)]) for ref, exact in pairs)
 
 
 def _like(together: Array, apart: Array) -> bool:

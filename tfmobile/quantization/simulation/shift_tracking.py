@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfmobile.graph.model import Array, Graph, TensorRef
-from tfmobile.quantization.simulation.kernels import Adjust
+from tfmobile.quantization.simulation.kernel import Adjust
 from tfmobile.quantization.simulation.layers import SimulatedLayer
 from tfmobile.quantization.simulation.network import Adjuster
 from tfmobile.quantization.simulation.running import Session, open_session

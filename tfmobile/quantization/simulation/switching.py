@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfmobile.quantization.simulation.kernels import Grid, clipped, round_half_even
+from tfmobile.quantization.simulation.kernel import Grid, clipped, round_half_even
 from tfmobile.quantization.simulation.reading import Tensor
 
 
