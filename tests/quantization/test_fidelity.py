@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmobile.graph.model import Array
@@ -163,6 +163,7 @@ def test_answers_of_other_samples_are_refused() -> None:
         fidelity(logits(4), logits(3))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(2, 40), st.integers(0, 10**6), st.floats(0, 1), st.floats(0, 1), st.booleans())
 def test_the_two_directions_never_both_help(count: int, seed: int, one: float, two: float, probable: bool) -> None:
     wanted = logits(count, seed=seed)
@@ -171,6 +172,7 @@ def test_the_two_directions_never_both_help(count: int, seed: int, one: float, t
     assert not (helps(before, after, wanted)[0] and helps(after, before, wanted)[0])
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_the_order_of_samples_does_not_matter(random: object, probable: bool) -> None:
     wanted = logits(25)

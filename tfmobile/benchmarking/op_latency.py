@@ -17,7 +17,8 @@ from tfmobile.benchmarking.setting import Measured
 from tfmobile.benchmarking.shared_child import Timed, time_models
 from tfmobile.errors import UnsupportedError, UsageError, VerificationError
 from tfmobile.progress import Progress, silent
-from tfmobile.runtime import describe, flatbuffer
+from tfmobile.runtime import flatbuffer
+from tfmobile.runtime.arithmetic import classify
 from tfmobile.runtime.operator_names import layer_of
 from tfmobile.runtime.single_op import cut, idle, restores
 
@@ -99,7 +100,7 @@ def _pieces(models: Mapping[str, bytes]) -> tuple[dict[str, tuple[str, OpFact]],
     notes = []
     for name, content in models.items():
         model = flatbuffer.read(content)
-        for fact in _computing(model, content):
+        for fact in _computing(model):
             try:
                 piece = cut(model, fact.index)
             except UnsupportedError as error:
@@ -110,8 +111,8 @@ def _pieces(models: Mapping[str, bytes]) -> tuple[dict[str, tuple[str, OpFact]],
     return facts, pieces, notes
 
 
-def _computing(model: Any, content: bytes) -> Iterator[OpFact]:
-    for fact in describe(content).ops:
+def _computing(model: Any) -> Iterator[OpFact]:
+    for fact in classify(model):
         if not restores(model, model.subgraphs[0].operators[fact.index]):
             yield fact
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfmobile.artifacts import OpFact
 from tfmobile.runtime import flatbuffer
-from tfmobile.runtime.arithmetic import BOUNDARY
-from tfmobile.runtime.describe import describe
+from tfmobile.runtime.arithmetic import BOUNDARY, classify
 
 
 def layer_of(tensor: str) -> str:
@@ -24,16 +23,22 @@ def operators_by_tensor(content: bytes) -> dict[str, OpFact]:
     """
     model = flatbuffer.view(content)
     main = model.subgraphs[0]
-    facts = [fact for fact in describe(content).ops if fact.op not in BOUNDARY]
-    return {name: fact for fact in facts for name in _names(model, main, fact.index)}
+    behind: dict[int, list[Any]] = {}
+    for operator in flatbuffer.sequence(main.operators):
+        if flatbuffer.op_name(model, operator) in BOUNDARY:
+            behind.setdefault(int(operator.inputs[0]), []).append(operator)
+    return {
+        name: fact
+        for fact in classify(model)
+        if fact.op not in BOUNDARY
+        for name in _names(main, main.operators[fact.index], behind)
+    }
 
 
-def _names(model: Any, main: Any, position: int) -> Iterator[str]:
-    for index in flatbuffer.sequence(main.operators[position].outputs):
+def _names(main: Any, operator: Any, behind: Mapping[int, list[Any]]) -> Iterator[str]:
+    for index in flatbuffer.sequence(operator.outputs):
         if index < 0:
             continue
         yield flatbuffer.text(main.tensors[int(index)].name)
-        for later in range(position + 1, len(main.operators)):
-            operator = main.operators[later]
-            if flatbuffer.op_name(model, operator) in BOUNDARY and int(operator.inputs[0]) == int(index):
-                yield from _names(model, main, later)
+        for border in behind.get(int(index), ()):
+            yield from _names(main, border, behind)

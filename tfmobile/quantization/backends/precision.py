@@ -17,7 +17,8 @@ from tfmobile.artifacts import OpFact, TFLiteModel
 from tfmobile.errors import UnknownNameError, UnsupportedError, VerificationError
 from tfmobile.quantization.backends.half_weights import store_half
 from tfmobile.registry import unknown
-from tfmobile.runtime import describe, flatbuffer
+from tfmobile.runtime import flatbuffer
+from tfmobile.runtime.arithmetic import classify
 from tfmobile.runtime.operator_names import layer_of, operators_by_tensor
 
 FLOAT32, FLOAT16 = "float32", "float16"
@@ -147,7 +148,7 @@ def _layers(content: bytes) -> list[OpFact]:
         used = [int(index) for index in flatbuffer.sequence(main.operators[op.index].outputs) if index >= 0]
         return flatbuffer.dtype_name(main.tensors[used[0]].type) if used else ""
 
-    return [op for op in describe(content).ops if op.kind in IN_FLOAT and first_output(op) == "float32"]
+    return [op for op in classify(model) if op.kind in IN_FLOAT and first_output(op) == "float32"]
 
 
 def _no_layer(name: str, known: tuple[str, ...]) -> UnknownNameError:
