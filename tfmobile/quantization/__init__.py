@@ -9,6 +9,7 @@ from tfmobile.quantization.recipe import Recipe, recipe, recipe_names
 
 if TYPE_CHECKING:
     from tfmobile.quantization.backends import BACKENDS, quantize
+    from tfmobile.quantization.backends.precision import layer_names
     from tfmobile.quantization.calibration import calibrate
     from tfmobile.quantization.errors_by_layer import layer_errors
     from tfmobile.quantization.random_data import random_feeds
@@ -18,6 +19,7 @@ _WHERE = {
     "BACKENDS": "backends",
     "calibrate": "calibration",
     "layer_errors": "errors_by_layer",
+    "layer_names": "backends.precision",
     "quantize": "backends",
     "random_feeds": "random_data",
 }
@@ -27,6 +29,7 @@ __all__ = [
     "Recipe",
     "calibrate",
     "layer_errors",
+    "layer_names",
     "quantize",
     "random_feeds",
     "recipe",

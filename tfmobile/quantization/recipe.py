@@ -121,6 +121,11 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str, str]]:
             'Leave out improve and ranges, or set backend = "mlir-quantize".',
         ),
         (
+            recipe.backend != "mlir-quantize" and bool(recipe.precision),
+            f"The back end {recipe.backend} cannot give single layers another precision.",
+            'Set backend = "mlir-quantize", or leave precision out.',
+        ),
+        (
             not integer and set(recipe.io_allowed) != {"float32"},
             f"With float activations inputs and outputs are float32, not {', '.join(recipe.io_allowed)}.",
             'Set io-allowed = ["float32"].',

@@ -49,11 +49,12 @@ def publish_report(
     created: str,
 ) -> Report:
     """Build the report and publish everything; raises OutputError."""
+    from tfmobile.quantization.backends.precision import with_reasons
     from tfmobile.reporting import to_html, to_json
     from tfmobile.runtime import describe
     from tfmobile.targets import preflight
 
-    optimized = describe(content, recipe=recipe.name, backend=recipe.backend)
+    optimized = with_reasons(describe(content, recipe=recipe.name, backend=recipe.backend), recipe.precision)
     check = preflight(optimized, target, recipe.name)
     context.note(*(f"Target {target.name}: {problem}" for problem in check.problems))
     context.note(*optimized.notes)
