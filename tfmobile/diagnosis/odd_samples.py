@@ -28,13 +28,13 @@ def repeated_samples(evidence: DataEvidence) -> Remark | None:
     copies = len(found) - len(order) + found.copies_removed
     if copies == 0:
         return None
-    total = len(found) + found.copies_removed
     groups = [names for names in order.values() if len(names) > 1]
     examples = "; ".join(" = ".join(names[:3]) for names in groups[:3])
+    share = copies / (len(found) + found.copies_removed)
     return Remark(
-        min(1.0, 0.05 + copies / total),
-        f"{copies} of {total} {found.what} have exactly the same values as another one"
-        + (f" ({examples})." if examples else ", and were used once."),
+        min(1.0, 0.02 + share),
+        f"{copies} {found.what} ({share:.1%}) have exactly the same values as another one"
+        + (f": {examples}." if examples else "; they were used once."),
         "Remove the copies and give other samples; with a generator, check that it moves on to the next sample.",
         listed([name for names in groups for name in names[1:]]),
     )
