@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tfmobile.artifacts import TensorStatistics
 from tfmobile.errors import ModelError, UnsupportedError, VerificationError
 from tfmobile.graph.model import Array
 from tfmobile.progress import Progress
 from tfmobile.quantization.improvements.draft import Draft, Improved, Samples
 from tfmobile.quantization.ranges.candidates import by_rules, can_gain, hull, shrunk
 from tfmobile.quantization.ranges.groups import Group, find_groups
+from tfmobile.quantization.ranges.min_max import min_max
 from tfmobile.quantization.ranges.trials import Trials
 from tfmobile.scheme.int8 import Range
 
@@ -48,7 +50,6 @@ class _Tried:
 
     group: Group
     widest: Range
-    rules: Mapping[str, Range]
     range: Range
     found: Array
 
@@ -64,17 +65,17 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     result: what is tried is limited by a count of operations, not by time.
     """
     groups, skipped = find_groups(draft.floating, draft.graph)
-    rules = {group: by_rules([draft.statistics.tensors[key] for key in group.source_keys]) for group in groups}
-    some = [group for group in groups if can_gain(rules[group])]
+    tensors = {group: [draft.statistics.tensors[key] for key in group.source_keys] for group in groups}
+    some = [group for group in groups if can_gain(tensors[group])]
     idle = len(groups) - len(some)
     if idle:
-        skipped = (*skipped, f"Left {idle} ranges as they are: hardly a value lies outside of where most values are.")
+        skipped = (*skipped, f"Left {idle} ranges as they are: values fill them, and clipping would cost more.")
     feeds = _feeds(draft, samples)
     if not some or not feeds:
         return Improved(skipped=skipped)
     try:
         with Trials(draft.graph, feeds) as trials:
-            return _Search(draft, trials, rules, progress).run(some, skipped)
+            return _Search(draft, trials, tensors, progress).run(some, skipped)
     except (UnsupportedError, ModelError, VerificationError) as error:
         return Improved(skipped=(*skipped, f"Left all ranges as they are: {error.what}"))
 
@@ -88,9 +89,9 @@ def _feeds(draft: Draft, samples: Samples) -> list[dict[str, Array]]:
 
 class _Search:
     def __init__(
-        self, draft: Draft, trials: Trials, rules: Mapping[Group, Mapping[str, Range]], progress: Progress
+        self, draft: Draft, trials: Trials, tensors: Mapping[Group, Sequence[TensorStatistics]], progress: Progress
     ) -> None:
-        self._draft, self._trials, self._rules, self._progress = draft, trials, rules, progress
+        self._draft, self._trials, self._tensors, self._progress = draft, trials, tensors, progress
         self._left = BUDGET
 
     def run(self, groups: Sequence[Group], skipped: tuple[str, ...]) -> Improved:
@@ -126,7 +127,8 @@ class _Search:
             now = hull([self._draft.ranges[key] for key in group.source_keys])
             now = min(now[0], 0.0), max(now[1], 0.0)
             found = self._try(group, now, min(samples, self._trials.fits(group)))
-            tried.append(_Tried(group, self._rules[group]["min-max"], self._rules[group], now, found))
+            widest = hull([min_max(tensor) for tensor in self._tensors[group]])
+            tried.append(_Tried(group, widest, now, found))
         return tried
 
     def _try(self, group: Group, range_: Range, samples: int) -> Array:
@@ -155,7 +157,7 @@ class _Search:
     def _candidates(self, one: _Tried) -> list[Range]:
         """By all rules, and shrunk on both sides at once; the widest first."""
         both = [(low, high) for (low, _), (_, high) in zip(*self._sides(one), strict=True)]
-        found = dict.fromkeys([*one.rules.values(), *both])
+        found = dict.fromkeys([*by_rules(self._tensors[one.group]).values(), *both])
         return sorted(found, key=lambda range_: range_[0] - range_[1])
 
     def _sides(self, one: _Tried) -> tuple[list[Range], list[Range]]:

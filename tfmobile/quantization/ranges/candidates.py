@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfmobile.artifacts import TensorStatistics
+from tfmobile.quantization.ranges.min_max import min_max
+from tfmobile.quantization.ranges.percentile import percentile
 from tfmobile.quantization.ranges.table import RANGE_RULES, RangeRule
 from tfmobile.registry import load
 from tfmobile.scheme.int8 import Range
@@ -26,9 +28,14 @@ def by_rules(tensors: Sequence[TensorStatistics]) -> Mapping[str, Range]:
     return {name: hull([rule(tensor) for tensor in tensors]) for name, rule in rules.items()}
 
 
-def can_gain(found: Mapping[str, Range]) -> bool:
-    """Whether any clipping could pay: clipping one value in a thousand makes steps smaller by more than a tenth."""
-    return _width(found["percentile-99.9"]) < 0.9 * _width(found["min-max"])
+def can_gain(tensors: Sequence[TensorStatistics]) -> bool:
+    """Whether clipping could pay: where one value in twenty on each side takes less than a tenth of the range, not."""
+    bulk, widest = (hull([rule(tensor) for tensor in tensors]) for rule in (_bulk, min_max))
+    return _width(bulk) < 0.9 * _width(widest)
+
+
+def _bulk(tensor: TensorStatistics) -> Range:
+    return percentile(tensor, 0.05)
 
 
 def shrunk(range_: Range, widest: Range, side: int) -> list[Range]:
