@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from tfmobile.diagnosis.effects import tied
-from tfmobile.diagnosis.explanation import Explanation, explain
+from tfmobile.diagnosis.explanation import Explanation, explain, remaining
 from tfmobile.diagnosis.headline import headline
 
-__all__ = ["Explanation", "explain", "headline", "tied"]
+__all__ = ["Explanation", "explain", "headline", "remaining", "tied"]

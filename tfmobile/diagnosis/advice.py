@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from tfmobile.diagnosis.signs import Sign
 from tfmobile.quantization.recipe import Recipe, recipe, recipe_names
@@ -21,16 +21,24 @@ DOES: Mapping[str, str] = {
 """What each improvement does, after "which"."""
 
 
-def advise(sign: Sign, used: Recipe) -> str:
-    """The fix of a sign in one or two sentences, given what the recipe has tried already."""
-    tried = [name for name in sign.remedies if name in used.improve]
+def advise(sign: Sign, used: Recipe, kept: Collection[str] = ()) -> str:
+    """The fix of a sign, given what the recipe tries already, and what of it was ``kept`` because it helped."""
+    done = [name for name in sign.remedies if name in kept]
+    dropped = [name for name in sign.remedies if name in used.improve and name not in kept]
     new = next((name for name in sign.remedies if name not in used.improve), None)
-    if new is not None:
-        other = f"; or {_low(sign.fix)}" if sign.fix else ""
-        return f"{_where(new, used)}, which {DOES[new]}{other}."
-    before = f"{' and '.join(tried)} did not suffice: " if tried else ""
-    fix = f"{before}{sign.fix}" if sign.fix else f"{before}leave the worst layers float (precision in the recipe)"
-    return f"{fix[0].upper()}{fix[1:]}."
+    ways = [f"{_where(new, used)}, which {DOES[new]}"] if new is not None else []
+    ways += [sign.fix] if sign.fix else []
+    way = "; or ".join(ways) or "leave the worst layers float (precision in the recipe)"
+    if done:
+        return f"{used.name} has dealt with it ({listed(done)}); for what is left: {_low(way)}."
+    if dropped and used.improve:
+        return f"{listed(dropped).capitalize()} did not help: {_low(way)}."
+    return f"{way[0].upper()}{way[1:]}."
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``."""
+    return " and ".join(names)
 
 
 def _where(remedy: str, used: Recipe) -> str:

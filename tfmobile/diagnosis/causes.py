@@ -6,7 +6,7 @@ The first sentence of a cause's docstring is what the report says it is.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from tfmobile.artifacts import Finding
 from tfmobile.diagnosis.advice import advise
@@ -61,18 +61,25 @@ LEAST = 0.02
 NAMED = 3
 
 
-def find_causes(layers: Sequence[LayerEvidence], whole: float, used: Recipe) -> tuple[Finding, ...]:
+def find_causes(
+    layers: Sequence[LayerEvidence], whole: float, used: Recipe, kept: Collection[str] = ()
+) -> tuple[Finding, ...]:
     """All findings, the most severe first; layers with the same cause share one.
 
-    ``whole``: harm of quantization, 0 to 1. ``used``: the recipe that made the model; what it tried is not advised.
+    ``whole``: harm of quantization, 0 to 1. ``used``: the recipe; what it tries is not advised again.
+    ``kept``: the improvements of it that helped.
     """
-    found = [finding for name, cause in CAUSES.items() for finding in _in_layers(name, cause, layers, used)]
+    found = [
+        finding
+        for name, cause in CAUSES.items()
+        for finding in _in_layers(name, cause, layers, lambda sign: advise(sign, used, kept))
+    ]
     for name, model_cause in MODEL_CAUSES.items():
         sign = model_cause(layers, whole)
         if sign is not None:
-            found.append(Finding(name, "model", "", sign.what, advise(sign, used), _severity(sign, whole)))
-    kept = [finding for finding in found if finding.severity >= LEAST]
-    return tuple(sorted(kept, key=lambda finding: (-finding.severity, finding.cause)))
+            found.append(Finding(name, "model", "", sign.what, advise(sign, used, kept), _severity(sign, whole)))
+    worth = [finding for finding in found if finding.severity >= LEAST]
+    return tuple(sorted(worth, key=lambda finding: (-finding.severity, finding.cause)))
 
 
 def meaning(cause: str) -> str:
@@ -82,7 +89,10 @@ def meaning(cause: str) -> str:
 
 
 def _in_layers(
-    name: str, cause: Callable[[LayerEvidence], Sign | None], layers: Sequence[LayerEvidence], used: Recipe
+    name: str,
+    cause: Callable[[LayerEvidence], Sign | None],
+    layers: Sequence[LayerEvidence],
+    advised: Callable[[Sign], str],
 ) -> Iterator[Finding]:
     """At most one finding: of the worst layer, naming the others."""
     signs = [(sign, layer) for layer in layers if (sign := cause(layer)) is not None]
@@ -94,7 +104,7 @@ def _in_layers(
     names = [layer.layer.name for _, layer in signs]
     others = f" The same in {len(names) - 1} more." if len(names) > 1 else ""
     where = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-    yield Finding(name, "layer", where, sign.what + others, advise(sign, used), _severity(sign, worst.impact))
+    yield Finding(name, "layer", where, sign.what + others, advised(sign), _severity(sign, worst.impact))
 
 
 def _severity(sign: Sign, impact: float) -> float:

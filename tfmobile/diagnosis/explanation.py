@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tfmobile.artifacts import Fidelity, Finding, LayerDiagnosis, Statistics
@@ -30,7 +30,8 @@ DRAWN = 12
 
 @dataclass(frozen=True)
 class Explanation:
-    """``harm`` 0 to 1: how unlike the float model the quantized one answers.
+    """``harm`` 0 to 1: how unlike the float model the quantized one answers. ``rounding``: divergence in nats that the
+    256 steps of the last softmax alone make.
 
     ``effect_samples`` 0: single layers were not switched, and ``notes`` says why.
     """
@@ -38,6 +39,7 @@ class Explanation:
     layers: tuple[LayerDiagnosis, ...]
     findings: tuple[Finding, ...]
     harm: float
+    rounding: float
     layer_samples: int
     effect_samples: int
     notes: tuple[str, ...] = ()
@@ -51,13 +53,15 @@ def explain(
     found: Fidelity | None,
     used: Recipe,
     *,
+    kept: Collection[str] = (),
     graph: Graph | None = None,
     ties: float = 0.0,
     progress: Progress = silent,
 ) -> Explanation:
     """Layer by layer, what quantization does to the model and why.
 
-    ``quantized`` was made of ``floating`` by the recipe ``used``; ``graph`` is what ``floating`` was converted from,
+    ``quantized`` was made of ``floating`` by ranges alone; ``used`` is the recipe that advice is given for, ``kept``
+    the improvements of it that helped. ``graph`` is what ``floating`` was converted from,
     None when the source is a .tflite: then layers are not switched one by one. ``statistics`` of ``floating`` over
     calibration samples; ``feeds`` (arrays by input key, batch 1) other ones, on which the model answers as ``found``
     says, the two best answers being equal in the fraction ``ties``. ``found`` None: the quantized model does not run;
@@ -83,13 +87,14 @@ def explain(
         all_but_this=effects.all_but_this if effects is not None else {},
         ties=effects.ties if effects is not None and effects.outlets else ties,
     )
-    findings = find_causes(evidence, whole, used)
+    findings = find_causes(evidence, whole, used, kept)
     worst = sorted(evidence, key=lambda one: -part.get(one.layer.name, 0.0))[:DRAWN]
     drawn = {one.layer.name for one in worst}
     return Explanation(
         layers=tuple(_diagnosis(one, part, one.layer.name in drawn) for one in evidence),
         findings=findings,
         harm=whole,
+        rounding=_rounding(effects),
         layer_samples=len(compared),
         effect_samples=samples,
         notes=notes,
@@ -109,6 +114,18 @@ def _harm(found: Fidelity | None, effects: Effects | None) -> float:
     if effects is None or effects.all_quantized.kl is None:
         return harm(found)
     return harm(dataclasses.replace(found, kl=effects.all_quantized.kl))
+
+
+def _rounding(effects: Effects | None) -> float:
+    alone = [effects.only_this[name].kl for name in effects.outlets] if effects is not None else []
+    return max((kl for kl in alone if kl is not None), default=0.0)
+
+
+def remaining(found: Fidelity | None, rounding: float) -> float:
+    """Harm of another model of the same layers, without the ``rounding`` of its last softmax."""
+    if found is None:
+        return 1.0
+    return harm(found if found.kl is None else dataclasses.replace(found, kl=max(0.0, found.kl - rounding)))
 
 
 def effect_samples(layers: Sequence[QuantizedLayer], available: int) -> int:

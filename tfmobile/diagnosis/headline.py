@@ -22,31 +22,33 @@ def headline(
     findings: Sequence[Finding],
     layers: Sequence[LayerDiagnosis],
     harm: float,
+    *,
+    simple: Fidelity | None = None,
     labelled: int = 0,
 ) -> str:
     """What quantization loses, where most of it comes from, why, and what to do.
 
-    ``harm`` 0 to 1: how unlike the float model it answers; ``labelled``: samples with labels. ``found`` None: the
-    quantized model does not run.
+    ``harm`` 0 to 1: how unlike the float model it answers; ``simple``: the same model by smallest and largest values
+    alone, where the recipe does more; ``labelled``: samples with labels. ``found`` None: the model does not run.
     """
     if found is None:
         why = f", because {_because(findings[0])}. {_short(findings[0].fix)}" if findings else "."
         return f"The {recipe} model does not run{why}"
     data = next((one for one in findings if one.about == "data" and one.severity >= 0.5), None)
-    if harm < FINE and data is None:
-        return f"{recipe} answers like the float model: {loss(found, labelled)}. Nothing stands out that needs a fix."
-    said = f"{recipe} {_verb(harm)}: {loss(found, labelled)}"
-    if data is not None and (harm < FINE or data.severity >= _severity(findings)):
-        return f"{said}. First of all, the data: {_bare(data.what)}. {data.fix}"
+    fine = harm < FINE
+    said = f"{recipe} {'answers like the float model' if fine else _verb(harm)}: {loss(found, simple, labelled)}"
+    if data is not None and (fine or data.severity >= _severity(findings)):
+        return f"{said}. But look at the data first: {_bare(data.what)}. {data.fix}"
+    if fine:
+        return f"{said}. Nothing stands out that needs a fix."
     cause = next((one for one in findings if one.about != "data" and one.severity >= TELLING), None)
     if cause is None:
-        worst = max(layers, key=lambda layer: layer.share, default=None)
-        return f"{said}; {_part(worst)}."
+        return f"{said}; {_part(max(layers, key=lambda layer: layer.share, default=None))}."
     named = next((layer for layer in layers if cause.where and layer.name == _first(cause.where)), None)
     return f"{said}; {_part(named)}, because {_because(cause)}. {_short(cause.fix)}"
 
 
-def loss(found: Fidelity, labelled: int = 0) -> str:
+def loss(found: Fidelity, simple: Fidelity | None = None, labelled: int = 0) -> str:
     """The numbers, in words; right answers are counted over the ``labelled`` samples."""
     parts = []
     if labelled and found.correct is not None and found.reference_correct is not None:
@@ -56,7 +58,11 @@ def loss(found: Fidelity, labelled: int = 0) -> str:
         parts.append(f"{100 * found.agreement:.1f} % of the answers as in float")
     if not parts:
         parts.append(f"{found.sqnr_db:.1f} dB signal to noise")
-    return f"{', '.join(parts)} on {found.samples} samples"
+    words = f"{', '.join(parts)}, on {found.samples} samples"
+    if simple is None:
+        return words
+    alone = f"{100 * simple.agreement:.1f} %" if simple.agreement is not None else f"{simple.sqnr_db:.1f} dB"
+    return f"{words} (by smallest and largest values alone {alone})"
 
 
 def _part(layer: LayerDiagnosis | None) -> str:

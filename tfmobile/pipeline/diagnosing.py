@@ -9,7 +9,7 @@ from pathlib import Path
 from tfmobile.artifacts import Diagnosis
 from tfmobile.plan import make_plan
 from tfmobile.progress import Progress, silent
-from tfmobile.steps import diagnosed, own_ranges
+from tfmobile.steps import diagnosed, diagnosis_page, own_ranges
 from tfmobile.steps import model as model_steps
 from tfmobile.steps.baked import bake
 from tfmobile.steps.choices import check_choices, check_data
@@ -59,7 +59,7 @@ def diagnose(
     recipe_, _ = check_choices(plan)
     diagnosed.need_integers(recipe_)
     check_data(plan, recipe_)
-    page = diagnosed.check_out(out)
+    page = diagnosis_page.check_out(out)
     with tempfile.TemporaryDirectory(prefix="tfmobile-") as folder, Workspace(Path(folder)) as workspace:
         context = Context(plan, workspace, progress, trust)
         source, loaded = model_steps.load(context)
@@ -75,5 +75,5 @@ def diagnose(
         prepared = model_steps.prepare(context, source, loaded, feeds, feeds_key)
         found = diagnosed.diagnose(context, recipe_, source, prepared, inputs)
     if page is not None:
-        diagnosed.write_page(found, page)
+        diagnosis_page.write_page(found, page)
     return found

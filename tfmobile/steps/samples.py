@@ -79,6 +79,11 @@ class CalibrationSamples:
         return int(self._facts["held_back"])
 
     @property
+    def copies(self) -> int:
+        """How many samples were left out because another one has exactly the same values."""
+        return self._stored.duplicates
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return tuple(self._facts["notes"])
 

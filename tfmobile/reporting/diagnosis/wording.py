@@ -80,6 +80,8 @@ def measured_on(found: Diagnosis) -> str:
     words += f", layers compared on {found.layer_samples}"
     if found.effect_samples:
         words += f", quantized one by one on {found.effect_samples}"
+    if found.simple is not None:
+        words += ". Layers and findings are those of the model by smallest and largest values alone"
     return f"{words}. {formatting.seconds(found.seconds)}."
 
 
