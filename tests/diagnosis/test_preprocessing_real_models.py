@@ -46,8 +46,8 @@ def floating(shared: Path, name: str) -> bytes:
     return convert(graph)
 
 
-def check(shared: Path, name: str, plan: Preprocessing, *, labels: bool, count: int = 48) -> tuple[Finding, ...]:
-    samples = spread_samples(open_dataset(DataSpec(str(shared / "datasets" / MODELS[name].data))), count)
+def check(shared: Path, name: str, plan: Preprocessing, *, labels: bool) -> tuple[Finding, ...]:
+    samples = spread_samples(open_dataset(DataSpec(str(shared / "datasets" / MODELS[name].data))))
     if not labels:
         samples = [dataclasses.replace(sample, label=None) for sample in samples]
     model = floating(shared, name)

@@ -22,8 +22,10 @@ from tfmobile.diagnosis.answers import Answer, first_answers, information, paire
 from tfmobile.diagnosis.scalings import Candidate, advice, candidates, typed, unit_of
 from tfmobile.graph.model import Array
 
-ENOUGH = 48
-"""Samples on which a wrong colour order shows in networks that hardly mind it."""
+ENOUGH, MORE = 48, 128
+"""Samples on which a wrong colour order shows in networks that hardly mind it: large pictures, and small ones."""
+SMALL = 20_000
+"""Values of a small sample: networks for them are quick, and less sure of their answers."""
 SURE_T = 3.0
 SAME_ANSWERS = 0.9
 """Two scalings with so many answers in common are as good as each other: one is only surer."""
@@ -56,9 +58,13 @@ class Trial:
         return float(self.information.mean()) if self.finite else -math.inf
 
 
-def spread_samples(dataset: Dataset, count: int = ENOUGH) -> list[Sample]:
-    """``count`` samples, evenly over the whole set, as they are stored."""
+def spread_samples(dataset: Dataset, count: int | None = None) -> list[Sample]:
+    """``count`` samples, evenly over the whole set, as they are stored; without it, as many as tell: 48 or 128."""
     total = len(dataset)
+    if count is None:
+        first = dataset.read(0).values
+        arrays = first if isinstance(first, tuple) else tuple(first.values())
+        count = MORE if sum(np.asarray(array).size for array in arrays) <= SMALL else ENOUGH
     wanted = min(count, total)
     return [dataset.read(index * total // wanted) for index in range(wanted)]
 
@@ -68,8 +74,8 @@ def check_preprocessing(
 ) -> tuple[tuple[ScalingTrial, ...], tuple[Finding, ...]]:
     """Try the common scalings on the float model; all trials, the best first, and what is wrong with the present one.
 
-    ``answer``: the float model (``answers.answer_of(floating)``). ``samples``: as they are stored, 32 to 64 spread over
-    the set (``spread_samples``); integer labels are used when all have one. ``preprocessing``: the present one; crop,
+    ``answer``: the float model (``answers.answer_of(floating)``). ``samples``: as they are stored, 48 or more, spread
+    over the set (``spread_samples``); integer labels are used when all have one. ``preprocessing``: the present one; crop,
     resize and layout stay. ``inputs``: of the float model.
 
     Findings: ``preprocessing-mismatch`` (another scaling is clearly better), ``channel-order`` (it only exchanges red
