@@ -89,14 +89,14 @@ def test_repeated_samples() -> None:
     finding = only(check_data(DataEvidence(surveyed([*CALIBRATION, 705, 706, 706]))))
     assert finding.cause == "repeated-samples"
     assert finding.where == "705.png, 706.png, 706.png"
-    assert "3 calibration samples (2.9%)" in finding.what
+    assert "3 calibration samples (2.9 %)" in finding.what
 
 
 def test_copies_that_were_removed_before_count_too() -> None:
     found = dataclasses.replace(surveyed(CALIBRATION), copies_removed=50)
     finding = only(check_data(DataEvidence(found)))
     assert finding.cause == "repeated-samples"
-    assert "50 calibration samples (33.3%)" in finding.what
+    assert "50 calibration samples (33 %)" in finding.what
     assert finding.severity > 0.3
 
 

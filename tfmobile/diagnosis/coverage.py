@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tfmobile.diagnosis.data_evidence import DataEvidence, Remark, listed
+from tfmobile.diagnosis.signs import percent
 from tfmobile.diagnosis.survey import Survey
 from tfmobile.graph.model import Array
 
@@ -101,8 +102,8 @@ def label_offset(evidence: DataEvidence) -> Remark | None:
         return None
     return Remark(
         min(1.0, 0.5 + right[best] - right[0]),
-        f"With the labels as they are the float model is right in {right[0]:.0%} of {len(labels)} samples; with "
-        f"{abs(best)} {'added to' if best > 0 else 'taken from'} each label in {right[best]:.0%}.",
+        f"With the labels as they are the float model is right in {percent(right[0])} of {len(labels)} samples; with "
+        f"{abs(best)} {'added to' if best > 0 else 'taken from'} each label in {percent(right[best])}.",
         f"Give --label-offset {evidence.label_offset + best}.",
     )
 
@@ -119,8 +120,8 @@ def label_order(evidence: DataEvidence) -> Remark | None:
         return None
     return Remark(
         min(1.0, 0.5 + renamed - right),
-        f"The float model is right in {right:.0%} of {len(labels)} samples, but its answers sort them into the same "
-        f"classes under other numbers in {renamed:.0%}.",
+        f"The float model is right in {percent(right)} of {len(labels)} samples, but its answers sort them into the "
+        f"same classes under other numbers in {percent(renamed)}.",
         "Give --labels FILE with one class name a line, in the order of the model's outputs.",
     )
 
@@ -137,8 +138,8 @@ def answers_at_chance(evidence: DataEvidence) -> Remark | None:
         return None
     return Remark(
         0.8,
-        f"The float model is right in {right:.1%} of {len(labels)} samples; guessing with its shares of answers would "
-        f"be in {chance:.1%}.",
+        f"The float model is right in {percent(right)} of {len(labels)} samples; guessing with its shares of answers "
+        f"would be in {percent(chance)}.",
         "Check that labels belong to these samples and to this model (--labels, --y-key), and that it is trained.",
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfmobile.diagnosis.data_evidence import DataEvidence, Remark
+from tfmobile.diagnosis.signs import percent
 from tfmobile.diagnosis.survey import Survey
 from tfmobile.graph.model import Array
 
@@ -37,8 +38,8 @@ def too_few_samples(evidence: DataEvidence) -> Remark | None:
     wanted = max(100, 10 * math.ceil(count * beyond / GOOD / 10))
     return Remark(
         min(1.0, max(0.3 if count < FEW else 0.0, beyond / 0.1)),
-        f"With {count} samples, about {beyond:.1%} of new ones leave a range by more than {BEYOND:.0%} of its width, "
-        f"and half of the samples give ranges {growth:.0%} narrower (mean of {len(extremes)} tensors).",
+        f"With {count} samples, about {percent(beyond)} of new ones leave a range by more than {percent(BEYOND)} of its "
+        f"width, and half of the samples give ranges {percent(growth)} narrower (mean of {len(extremes)} tensors).",
         f"Give about {wanted} samples.",
     )
 
@@ -108,8 +109,8 @@ def range_drift(evidence: DataEvidence) -> Remark | None:
     name = worst.split(";")[0]
     return Remark(
         min(1.0, max(2 * mean, found[worst])),
-        f"{mean:.1%} of the evaluation samples (mean of {len(found)} tensors; {expected:.1%} are expected) leave the "
-        f"calibrated ranges by more than {BEYOND:.0%} of their width; worst: {found[worst]:.0%} at '{name}'.",
+        f"{percent(mean)} of the evaluation samples (mean of {len(found)} tensors; {percent(expected)} are expected) leave "
+        f"the calibrated ranges by more than {percent(BEYOND)} of their width; worst: {percent(found[worst])} at '{name}'.",
         "Calibrate on samples like those that are judged: --calibrate-with DIR.",
         name,
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfmobile.diagnosis.data_evidence import DataEvidence, Remark, counted, listed
+from tfmobile.diagnosis.signs import percent
 from tfmobile.diagnosis.survey import Survey
 from tfmobile.graph.model import Array
 
@@ -33,7 +34,7 @@ def repeated_samples(evidence: DataEvidence) -> Remark | None:
     share = copies / (len(found) + found.copies_removed)
     return Remark(
         min(1.0, 0.02 + share),
-        f"{copies} {found.what} ({share:.1%}) have exactly the same values as another one"
+        f"{copies} {found.what} ({percent(share)}) have exactly the same values as another one"
         + (f": {examples}." if examples else "; they were used once."),
         "Remove the copies and give other samples; with a generator, check that it moves on to the next sample.",
         listed([name for names in groups for name in names[1:]]),
@@ -50,7 +51,7 @@ def near_repeats(evidence: DataEvidence) -> Remark | None:
     names = [found.names[index] for index in near]
     return Remark(
         min(0.9, share),
-        f"{len(near)} of {len(found)} {found.what} differ from another one by less than {NEAR:.0%} of the usual.",
+        f"{len(near)} of {len(found)} {found.what} differ from another one by less than {percent(NEAR)} of the usual.",
         "Take samples from more scenes, speakers or days: every tenth frame of a video is better than all of them.",
         listed(names),
     )

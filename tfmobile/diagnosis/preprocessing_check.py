@@ -20,6 +20,7 @@ from tfmobile.datasets import Dataset, feed, preprocess
 from tfmobile.datasets.spec import Preprocessing
 from tfmobile.diagnosis.answers import Answer, first_answers, information, paired_t, probabilities
 from tfmobile.diagnosis.scalings import Candidate, advice, candidates, typed, unit_of
+from tfmobile.diagnosis.signs import percent
 from tfmobile.graph.model import Array
 
 ENOUGH, MORE = 48, 128
@@ -75,8 +76,8 @@ def check_preprocessing(
     """Try the common scalings on the float model; all trials, the best first, and what is wrong with the present one.
 
     ``answer``: the float model (``answers.answer_of(floating)``). ``samples``: as they are stored, 48 or more, spread
-    over the set (``spread_samples``); integer labels are used when all have one. ``preprocessing``: the present one; crop,
-    resize and layout stay. ``inputs``: of the float model.
+    over the set (``spread_samples``); integer labels are used when all have one. ``preprocessing``: the present one;
+    crop, resize and layout stay. ``inputs``: of the float model.
 
     Findings: ``preprocessing-mismatch`` (another scaling is clearly better), ``channel-order`` (it only exchanges red
     and blue), ``model-at-chance`` (no scaling gives answers that tell samples apart). No trials where they would say
@@ -268,9 +269,9 @@ def _told(trial: Trial, possible: float) -> str:
     if not trial.finite:
         return "gives NaN or infinity"
     sure = float(trial.found.max(axis=1).mean())
-    right = "" if trial.accuracy is None else f", {trial.accuracy:.0%} right"
+    right = "" if trial.accuracy is None else f", {percent(trial.accuracy)} right"
     told = f"{max(0.0, trial.mean_information):.2f} of {possible:.2f} nats about the sample"
-    return f"gives {told}, {sure:.0%} confidence{right}"
+    return f"gives {told}, {percent(sure)} confidence{right}"
 
 
 def _fix(best: Candidate, now: Preprocessing) -> str:
