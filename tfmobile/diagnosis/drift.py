@@ -38,8 +38,8 @@ def too_few_samples(evidence: DataEvidence) -> Remark | None:
     wanted = max(100, 10 * math.ceil(count * beyond / GOOD / 10))
     return Remark(
         min(1.0, max(0.3 if count < FEW else 0.0, beyond / 0.1)),
-        f"With {count} samples, about {percent(beyond)} of new ones leave a range by more than {percent(BEYOND)} of its "
-        f"width, and half of the samples give ranges {percent(growth)} narrower (mean of {len(extremes)} tensors).",
+        f"With {count} samples, about {percent(beyond)} of new ones leave a range by more than {percent(BEYOND)} of "
+        f"its width, and half of the samples give ranges {percent(growth)} narrower (mean of {len(extremes)} tensors).",
         f"Give about {wanted} samples.",
     )
 
@@ -109,8 +109,9 @@ def range_drift(evidence: DataEvidence) -> Remark | None:
     name = worst.split(";")[0]
     return Remark(
         min(1.0, max(2 * mean, found[worst])),
-        f"{percent(mean)} of the evaluation samples (mean of {len(found)} tensors; {percent(expected)} are expected) leave "
-        f"the calibrated ranges by more than {percent(BEYOND)} of their width; worst: {percent(found[worst])} at '{name}'.",
+        f"{percent(mean)} of the evaluation samples (mean of {len(found)} tensors; {percent(expected)} are expected) "
+        f"leave the calibrated ranges by more than {percent(BEYOND)} of their width; worst: "
+        f"{percent(found[worst])} at '{name}'.",
         "Calibrate on samples like those that are judged: --calibrate-with DIR.",
         name,
     )
