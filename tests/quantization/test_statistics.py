@@ -18,7 +18,7 @@ from tfmobile.graph.model import Array
 from tfmobile.quantization import calibrate
 from tfmobile.quantization import statistics as stage
 from tfmobile.quantization.calibration import ONLY_OUTSIDE
-from tfmobile.quantization.sample_screening import screen
+from tfmobile.quantization.sample_screening import screen, screen_inputs
 from tfmobile.quantization.statistics import measure_statistics
 from tfmobile.quantization.statistics_file import dump, load
 from tfmobile.quantization.tallies import BINS, Channels, Histogram, HistogramTally, joined, means, unit
@@ -222,3 +222,14 @@ def test_every_nth_value_is_counted_of_tensors_with_many() -> None:
     counted = int(tally.counts(0).sum())
     assert counted <= math.ceil(value.size / 13)
     assert counted * 500 >= 0.5e6
+
+
+def test_two_kinds_of_odd_samples_are_both_found() -> None:
+    data = pictures(60)
+    data[7][1]["x"][0, 0, 0, 0] = 50.0
+    data[31][1]["x"][0, 1, 1, 0] = 1e4
+    assert len(measured(data).samples) == 58
+    with stored(data) as some:
+        screening = screen_inputs(some)
+    assert sum(screening.kept) == 58
+    assert len(screening.set_aside) == 2

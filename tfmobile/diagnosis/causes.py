@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from tfmobile.artifacts import Finding
 from tfmobile.diagnosis.advice import advise
 from tfmobile.diagnosis.answer_causes import tied_answers, wide_logits
+from tfmobile.diagnosis.data_checks import data_meaning
 from tfmobile.diagnosis.evidence import LayerEvidence
 from tfmobile.diagnosis.model_causes import left_float, many_small_errors, shifted_means
 from tfmobile.diagnosis.range_causes import (
@@ -83,9 +84,9 @@ def find_causes(
 
 
 def meaning(cause: str) -> str:
-    """The first sentence of a cause's documentation; empty for a cause that is not of this table."""
+    """The first sentence of a cause's documentation."""
     function = CAUSES.get(cause) or MODEL_CAUSES.get(cause)
-    return (inspect.getdoc(function) or "").split("\n")[0] if function is not None else ""
+    return (inspect.getdoc(function) or "").split("\n")[0] if function is not None else data_meaning(cause)
 
 
 def _in_layers(

@@ -40,4 +40,4 @@ def sign_test(lost: int, won: int) -> float:
     if total == 0:
         return 1.0
     ways = 2 * sum(math.comb(total, k) for k in range(smaller + 1)) - math.comb(total, smaller)
-    return min(1.0, ways / 2**total)
+    return min(1.0, float(ways / 2**total))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmobile.graph.model import Array
+from tfmobile.quantization.improvements.draft import Samples
 
 MOST_ASIDE = 0.05
 """The largest part of the samples that is set aside; more are no accident, and the model will meet them."""
@@ -33,8 +34,8 @@ class Screening:
 def screen(lows: Array, highs: Array, names: Sequence[str], tensors: Sequence[str], inputs: int) -> Screening:
     """Which samples to use. ``lows`` and ``highs`` [tensors, samples]; the first ``inputs`` tensors are inputs.
 
-    In each tensor samples are ordered by their largest |value|. Behind a gap (INPUT_GAP or TENSOR_GAP times) come those
-    that are unlike the others. None is set aside when they are more than MOST_ASIDE of all.
+    In each tensor samples are ordered by their largest |value|. Behind the first gap (INPUT_GAP or TENSOR_GAP times)
+    come those that are unlike the others. None is set aside when they are more than MOST_ASIDE of all.
     """
     sizes = np.maximum(np.abs(lows), np.abs(highs)).astype(np.float64)
     behind = np.array(
@@ -52,8 +53,23 @@ def screen(lows: Array, highs: Array, names: Sequence[str], tensors: Sequence[st
     return Screening(~odd, tuple(f"{sentence} It was set aside." for sentence in sorted(sentences)))
 
 
+def screen_inputs(samples: Samples) -> Screening:
+    """The same by inputs alone, without running a model."""
+    keys = (
+        [key for key, value in samples.feed(0).items() if value.dtype.kind == "f" and value.size]
+        if len(samples)
+        else []
+    )
+    lows, highs = np.empty((len(keys), len(samples))), np.empty((len(keys), len(samples)))
+    for place in range(len(samples)):
+        feed = samples.feed(place)
+        for row, key in enumerate(keys):
+            lows[row, place], highs[row, place] = feed[key].min(), feed[key].max()
+    return screen(lows, highs, samples.names, keys, len(keys))
+
+
 def _behind_gap(sizes: Array, gap: float) -> Array:
-    """The samples whose size is beyond a gap that at least half of the others lie below."""
+    """The samples behind the first gap that few enough lie behind, else the last one; at least half lie below it."""
     order = np.argsort(sizes, kind="stable")
     ordered = sizes[order]
     first = max(1, len(sizes) // 2)
@@ -61,8 +77,9 @@ def _behind_gap(sizes: Array, gap: float) -> Array:
     # What is 0 in all others is no scale to compare with: a unit may be awake in few samples.
     gaps = np.flatnonzero((before > 0) & (after > gap * before))
     found = np.zeros(len(sizes), bool)
+    few = gaps[len(sizes) - first - gaps <= MOST_ASIDE * len(sizes)]
     if gaps.size:
-        found[order[first + gaps[-1] :]] = True
+        found[order[first + (few[0] if few.size else gaps[-1]) :]] = True
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from tfmobile.artifacts import Calibration, Fidelity, Improvement, ImprovementStep, Statistics, TensorFact
 from tfmobile.codec import decode, encode
+from tfmobile.datasets.stored import StoredSamples
 from tfmobile.graph.model import Graph
 from tfmobile.quantization.improvements.draft import Draft, Improved
 from tfmobile.quantization.recipe import Recipe
@@ -81,13 +82,14 @@ class _Line:
             steps.append(step)
         if graph is None and self._recipe.improve:
             self._context.note(NEEDS_GRAPH)
-        self._context.note(*statistics.set_aside)
+        set_aside = (*self._samples.set_aside, *statistics.set_aside)
+        self._context.note(*set_aside)
         improvement = Improvement(
             steps=tuple(steps),
             fitted_on=len(statistics.samples),
             held_back=self._samples.held_count,
             simulation_agreement=self._simulated(state) if graph is not None else None,
-            set_aside=statistics.set_aside,
+            set_aside=set_aside,
         )
         calibration = Calibration(
             ranges=dict(sorted(state.ranges.items())),
@@ -162,7 +164,7 @@ class _Line:
         improver = load("improvement", IMPROVEMENTS, name)
         statistics = self._translated(state)
         draft = Draft(state.graph, state.floating, statistics, state.ranges, state.content, self._recipe)
-        found: Improved = improver(draft, self._samples.fit, self._context.progress)
+        found: Improved = improver(draft, self._used(statistics), self._context.progress)
         if found.graph is None and found.ranges is None:
             return None, _step(name, found, False, "There was nothing to change.")
         after = self._applied(state, found)
@@ -171,6 +173,11 @@ class _Line:
         helps, why = self._judge.helps(state.content, after.content)
         before = self._judge.fidelity(state.content), self._judge.fidelity(after.content)
         return (after if helps else None), _step(name, found, helps, why, *before)
+
+    def _used(self, statistics: Statistics) -> StoredSamples:
+        """The samples to fit on, without those that were set aside for what they do inside the model."""
+        fit, used = self._samples.fit, set(statistics.samples)
+        return fit.subset(index for index, name in enumerate(fit.names) if name in used)
 
     def _applied(self, state: _State, found: Improved) -> _State:
         from tfmobile.conversion import convert

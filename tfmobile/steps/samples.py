@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from tfmobile.artifacts import TensorFact
 from tfmobile.datasets.stored import StoredSamples, split, store
 from tfmobile.graph.model import Array
 from tfmobile.quantization.sample_checks import SampleChecks
+from tfmobile.quantization.sample_screening import Screening, screen_inputs
 from tfmobile.steps.context import Context, data_key
 from tfmobile.workspace import Product, digest
 
@@ -43,8 +46,13 @@ class CalibrationSamples:
         return store(self._feeds(), self._context.workspace.scratch("samples", self.key))
 
     @functools.cached_property
+    def _screened(self) -> Screening:
+        """Before the split: an odd sample must neither be fitted on nor judge."""
+        return screen_inputs(self._stored)
+
+    @functools.cached_property
     def _parts(self) -> tuple[StoredSamples, StoredSamples]:
-        return split(self._stored)
+        return split(self._stored.subset(np.flatnonzero(self._screened.kept).tolist()))
 
     @property
     def fit(self) -> StoredSamples:
@@ -65,6 +73,7 @@ class CalibrationSamples:
                 "samples": len(self._stored),
                 "fit": len(self.fit),
                 "held_back": len(self.held),
+                "set_aside": list(self._screened.set_aside),
                 "notes": [*(notes if self._stored.duplicates else ()), *self._checks.notes(len(self._stored))],
             }
 
@@ -82,6 +91,11 @@ class CalibrationSamples:
     def copies(self) -> int:
         """How many samples were left out because another one has exactly the same values."""
         return self._stored.duplicates
+
+    @property
+    def set_aside(self) -> tuple[str, ...]:
+        """A sentence for each sample that is used for nothing."""
+        return tuple(self._facts["set_aside"])
 
     @property
     def notes(self) -> tuple[str, ...]:
