@@ -20,6 +20,7 @@ from tfmobile.quantization.simulation.kernel import (
 from tfmobile.quantization.simulation.reading import Operator, Tensor
 
 NUMBERS = st.lists(st.floats(-(2**20), 2**20, width=32), min_size=1, max_size=50)
+SETTINGS = settings(max_examples=60, deadline=None)  # the first call imports TensorFlow
 SCALES = st.floats(1e-3, 1.0)
 
 
@@ -37,6 +38,7 @@ def as_array(values: Any) -> Array:
     return np.asarray(values.numpy())
 
 
+@SETTINGS
 @given(NUMBERS)
 def test_each_rounding_gives_the_nearest_integer_and_they_differ_in_halves_only(numbers: list[float]) -> None:
     values = np.array(numbers, np.float32)
@@ -49,6 +51,7 @@ def test_each_rounding_gives_the_nearest_integer_and_they_differ_in_halves_only(
     np.testing.assert_array_equal(up[halves], (values + 0.5)[halves])
 
 
+@SETTINGS
 @given(st.integers(-300, 300), SCALES, st.integers(-128, 127), st.sampled_from([0, RELU, RELU6]))
 def test_what_an_activation_lets_through_is_what_the_type_holds_of_it(
     value: int, scale: float, zero_point: int, activation: int
@@ -66,7 +69,7 @@ def test_what_an_activation_lets_through_is_what_the_type_holds_of_it(
         assert found == value
 
 
-@settings(max_examples=60)
+@SETTINGS
 @given(SCALES, SCALES, SCALES, st.integers(-128, 127))
 def test_a_sum_is_off_by_no_more_than_rounding(one: float, two: float, out: float, zero_point: int) -> None:
     inputs, output = (tensor(one), tensor(two)), tensor(out, zero_point)
