@@ -21,11 +21,14 @@ DOES: Mapping[str, str] = {
 """What each improvement does, after "which"."""
 
 
-def advise(sign: Sign, used: Recipe, kept: Collection[str] = ()) -> str:
-    """The fix of a sign, given what the recipe tries already, and what of it was ``kept`` because it helped."""
+def advise(sign: Sign, used: Recipe, kept: Collection[str] = (), *, improvable: bool = True) -> str:
+    """The fix of a sign, given what the recipe tries already, and what of it was ``kept`` because it helped.
+
+    ``improvable``: whether there is a TensorFlow graph, which improvements work on.
+    """
     done = [name for name in sign.remedies if name in kept]
     dropped = [name for name in sign.remedies if name in used.improve and name not in kept]
-    new = next((name for name in sign.remedies if name not in used.improve), None)
+    new = next((name for name in sign.remedies if name not in used.improve and improvable), None)
     ways = [f"{_where(new, used)}, which {DOES[new]}"] if new is not None else []
     ways += [sign.fix] if sign.fix else []
     way = "; or ".join(ways) or "leave the worst layers float (precision in the recipe)"

@@ -63,22 +63,22 @@ NAMED = 3
 
 
 def find_causes(
-    layers: Sequence[LayerEvidence], whole: float, used: Recipe, kept: Collection[str] = ()
+    layers: Sequence[LayerEvidence], whole: float, used: Recipe, kept: Collection[str] = (), *, improvable: bool = True
 ) -> tuple[Finding, ...]:
     """All findings, the most severe first; layers with the same cause share one.
 
     ``whole``: harm of quantization, 0 to 1. ``used``: the recipe; what it tries is not advised again.
-    ``kept``: the improvements of it that helped.
+    ``kept``: the improvements of it that helped; ``improvable``: whether there is a graph for others.
     """
-    found = [
-        finding
-        for name, cause in CAUSES.items()
-        for finding in _in_layers(name, cause, layers, lambda sign: advise(sign, used, kept))
-    ]
+
+    def advised(sign: Sign) -> str:
+        return advise(sign, used, kept, improvable=improvable)
+
+    found = [finding for name, cause in CAUSES.items() for finding in _in_layers(name, cause, layers, advised)]
     for name, model_cause in MODEL_CAUSES.items():
         sign = model_cause(layers, whole)
         if sign is not None:
-            found.append(Finding(name, "model", "", sign.what, advise(sign, used, kept), _severity(sign, whole)))
+            found.append(Finding(name, "model", "", sign.what, advised(sign), _severity(sign, whole)))
     worth = [finding for finding in found if finding.severity >= LEAST]
     return tuple(sorted(worth, key=lambda finding: (-finding.severity, finding.cause)))
 

@@ -21,8 +21,8 @@ from tfmobile.quantization.recipe import Recipe
 LAYER_SAMPLES = 32
 """Every value of every layer is compared: so many samples hold millions of them."""
 MOST_EFFECT_SAMPLES, LEAST_EFFECT_SAMPLES = 48, 8
-EFFORT = 6e11
-"""Multiplications that switching layers may cost; some 40 seconds on two cores. Larger models use fewer samples."""
+EFFORT = 1.2e12
+"""Multiplications that switching layers may cost; some 60 seconds on two cores. Larger models use fewer samples."""
 NOT_RUN = "The quantized model does not run, so nothing was measured: causes were looked for in its numbers alone."
 DRAWN = 12
 """For so many of the worst layers channels and histograms are given."""
@@ -85,9 +85,9 @@ def explain(
         impacts(part, whole),
         only_this=effects.only_this if effects is not None else {},
         all_but_this=effects.all_but_this if effects is not None else {},
-        ties=effects.ties if effects is not None and effects.outlets else ties,
+        ties=_ties(found, effects, ties),
     )
-    findings = find_causes(evidence, whole, used, kept)
+    findings = find_causes(evidence, whole, used, kept, improvable=graph is not None)
     worst = sorted(evidence, key=lambda one: -part.get(one.layer.name, 0.0))[:DRAWN]
     drawn = {one.layer.name for one in worst}
     return Explanation(
@@ -114,6 +114,13 @@ def _harm(found: Fidelity | None, effects: Effects | None) -> float:
     if effects is None or effects.all_quantized.kl is None:
         return harm(found)
     return harm(dataclasses.replace(found, kl=effects.all_quantized.kl))
+
+
+def _ties(found: Fidelity | None, effects: Effects | None, ties: float) -> float:
+    """Of answers that are classes; those that the last softmax alone makes, where that is known."""
+    if found is None or found.agreement is None:
+        return 0.0
+    return effects.ties if effects is not None and effects.outlets else ties
 
 
 def _rounding(effects: Effects | None) -> float:

@@ -44,6 +44,10 @@ def headline(
     cause = next((one for one in findings if one.about != "data" and one.severity >= TELLING), None)
     if cause is None:
         return f"{said}; {_part(max(layers, key=lambda layer: layer.share, default=None))}."
+    worst = max(layers, key=lambda layer: layer.share, default=None)
+    if not cause.where and worst is not None and worst.share >= NAMED:
+        part = f"many layers add to it, most of all '{worst.name}' ({percent(worst.share)})"
+        return f"{said}; {part}, because {_because(cause)}. {_short(cause.fix)}"
     named = next((layer for layer in layers if cause.where and layer.name == _first(cause.where)), None)
     return f"{said}; {_part(named)}, because {_because(cause)}. {_short(cause.fix)}"
 

@@ -35,7 +35,8 @@ def outlier_channel(evidence: LayerEvidence) -> Sign | None:
     named = ", ".join(str(channel) for channel in few[np.argsort(-reach[few])][:3])
     return Sign(
         strength,
-        f"Channel {named} of {reach.size} reaches {number(float(reach.max()))}, the others {number(usual)}: "
+        f"Channel{'s' if few.size > 1 else ''} {named} of {reach.size} reach{'' if few.size > 1 else 'es'} "
+        f"{number(float(reach.max()))}, the others {number(usual)}: "
         f"they have {evidence.steps / ratio:.0f} of {evidence.steps:.0f} steps.",
         "scale the channels alike before the model" if layer.op == INPUT else leave_float(layer.name),
         ("choose-ranges",) if layer.op == INPUT else ("equalize", "split-channels"),

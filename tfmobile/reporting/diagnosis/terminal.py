@@ -111,7 +111,7 @@ def _print_layers(found: Diagnosis, console: Console, everything: bool) -> None:
         table.add_row(
             *(
                 Text(cell, style=style)
-                for cell in (clip(names[layer.name], max(24, console.width - 52)), *layer_cells(layer))
+                for cell in (clip(names[layer.name], max(24, console.width - 54)), *layer_cells(layer))
             )
         )
     console.print(table)
