@@ -33,15 +33,17 @@ SURE = 1.0
 """and by more than this many standard errors of the mean over the samples."""
 WORSE = 2
 """Ranges are tried from wide to narrow until so many in a row are worse than the best one."""
-BUDGET = 4e11
-"""Operations (see ``Trials.cost``) in all, some 20 seconds of one core; counted, so that results do not depend on the
+BUDGET = 3e11
+"""Operations (see ``Trials.cost``) in all, some 15 seconds of one core; counted, so that results do not depend on the
 machine."""
-FIRST = 0.3
+FIRST = 0.2
 """The part of it that may be used to find the groups that matter."""
 FEWEST_FIRST, FEWEST = 4, 8
 """Samples that a group is at least tried on."""
 USUAL_TRIALS = 16
-"""About how many ranges are tried for a group."""
+"""About how many ranges are tried for a group,"""
+PART = 8
+"""and the part of what is left of the budget that these may take."""
 
 
 @dataclass
@@ -138,7 +140,7 @@ class _Search:
     def _refine(self, one: _Tried) -> str | None:
         """Look for a better range; the sentence that says so, None when there is none, "" when nothing was tried."""
         cost = max(self._trials.cost(one.group) * USUAL_TRIALS, 1.0)
-        samples = min(self._trials.fits(one.group), max(FEWEST, int(self._left / 4 / cost)))
+        samples = min(self._trials.fits(one.group), max(FEWEST, int(self._left / PART / cost)))
         if self._left < cost * samples:
             return ""
         before, start = one.range, self._try(one.group, one.range, samples)

@@ -31,13 +31,18 @@ FEWEST = 32
 
 
 def rounded(values: Array, range_: Range) -> Array:
-    """``values`` on the int8 grid of a range that holds 0, as TFLite's quantizer makes it."""
+    """``values`` on the int8 grid of a range that holds 0, as TFLite's quantizer makes it; halves away from zero.
+
+    That is how the runtime rounds inputs, and pixels scaled to −1…1 all lie on halves.
+    """
     low, high = range_
     scale = np.float32((high - low) / 255)
     if not scale > 0:
         return np.zeros_like(values)
     zero = np.rint(-low / scale)
-    grid = np.rint(values / scale)
+    grid = values / scale
+    grid += np.copysign(np.float32(0.5), grid)
+    np.trunc(grid, out=grid)
     np.clip(grid, -zero, 255 - zero, out=grid)
     grid *= scale
     return grid
