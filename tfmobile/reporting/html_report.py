@@ -24,6 +24,7 @@ from tfmobile.reporting.views.cards import cards
 from tfmobile.reporting.views.contract import contract_view
 from tfmobile.reporting.views.improvement import improvement_view
 from tfmobile.reporting.views.latency import latency_view
+from tfmobile.reporting.views.pareto import search_view
 from tfmobile.reporting.views.precision import precision_view
 from tfmobile.reporting.views.size import size_view
 from tfmobile.reporting.views.stages import stages_view
@@ -51,6 +52,7 @@ def to_html(report: Report) -> str:
         "latency": latency_view(report.latency, report.notes) if report.latency is not None else None,
         "size": size_view(report),
         "precision": precision_view(report),
+        "search": search_view(report.search, report.notes) if report.search is not None else None,
         "improvement": improvement_view(report.improvement) if report.improvement is not None else None,
         "stages": stages_view(report),
         "contract": contract_view(report),

@@ -10,6 +10,7 @@ from tfmobile.reporting import formatting
 from tfmobile.reporting.charts.op_kinds import words as kind_words
 from tfmobile.reporting.html_report import model_title
 from tfmobile.reporting.judgement import Tone
+from tfmobile.reporting.search_table import print_search
 from tfmobile.reporting.selection import compared, main_ratios, main_rows
 from tfmobile.reporting.verdict import Verdicts, op_counts, verdicts
 from tfmobile.reporting.views.improvement import summary
@@ -38,6 +39,8 @@ def print_table(report: Report, console: Console) -> None:
     console.print(Padding(headline, (0, 1)))
     console.print()
     console.print(_table(report, words))
+    if report.search is not None:
+        print_search(report.search, console)
     console.print()
     _print_facts(report, words, console)
 
