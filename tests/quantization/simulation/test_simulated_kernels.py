@@ -123,6 +123,18 @@ def enlarged(x: Any) -> Any:
     return tf().compat.v1.image.resize_bilinear(x, [16, 16], half_pixel_centers=True)
 
 
+def attention(x: Any) -> Any:
+    rows = tf().reshape(tf().nn.relu(tf().nn.conv2d(x, weights(3, 3, 4, 4), 1, "SAME")), [1, 64, 4])
+    return tf().matmul(tf().matmul(rows, rows, transpose_b=True), rows)
+
+
+def gated(x: Any) -> Any:
+    y = tf().nn.conv2d(x, weights(3, 3, 4, 8), 1, "SAME")
+    y = y * tf().sigmoid(y)
+    gate = tf().sigmoid(tf().nn.conv2d(tf().reduce_mean(y, [1, 2], keepdims=True), weights(1, 1, 8, 8), 1, "SAME"))
+    return tf().nn.conv2d(y * gate, weights(1, 1, 8, 4), 1, "SAME")
+
+
 def with_sine(x: Any) -> Any:
     y = tf().sin(tf().nn.conv2d(x, weights(3, 3, 4, 8), 1, "SAME"))
     return tf().nn.conv2d(y, weights(3, 3, 8, 8, seed=1), 1, "SAME")
@@ -149,7 +161,7 @@ EXACT = [
         hyperbolic,
         leaky,
     ),
-    *(split, enlarged, with_sine, standalone_relu),
+    *(attention, gated, split, enlarged, with_sine, standalone_relu),
 ]
 
 
@@ -192,3 +204,13 @@ def test_weights_with_one_scale_a_tensor_are_exact_too(build: Build) -> None:
         found = next(iter(simulation.outputs({"x": values}).values()))
         assert len(simulation.layers[1].weight_scales) <= 1
     np.testing.assert_array_equal(found, answers(content, values).reshape(found.shape))
+
+
+def test_activations_of_16_bits_are_close_and_a_note_says_so() -> None:
+    graph, content = int8(residual, [1, 8, 8, 4], name="int16x8")
+    values = samples(16, [1, 8, 8, 4], seed=1)
+    with open_simulation(graph, content) as simulation:
+        found = next(iter(simulation.outputs({"x": values}).values()))
+        step = simulation.layers[-1].scale
+        assert "16 bits" in simulation.notes[0]
+    assert np.abs(found - answers(content, values)).max() <= 2.5 * step

@@ -48,6 +48,20 @@ def multiply(call: Call) -> Computed:
     return Computed(activated(call.tf, grid, call.output, call.activation))
 
 
+def batch_matmul(call: Call) -> Computed:
+    """BATCH_MATMUL of two activations: TFLite's, which rounds twice, on the way to the output's scale and there."""
+    tf = call.tf
+    one, two = call.operator.inputs[:2]
+    assert one is not None
+    assert two is not None
+    turned = {name: bool(call.option(option, False)) for name, option in (("adj_x", "adjX"), ("adj_y", "adjY"))}
+    sums = tf.raw_ops.BatchMatMulV2(x=call.grids[0], y=call.grids[1], **turned)
+    fraction, power = np.frexp(np.float64(one.scale) * np.float64(two.scale) / np.float64(call.output.scale))
+    first = round_half_away(tf, tf.cast(sums, tf.float64) * (2.0 ** max(power, 0) * fraction))
+    grid = tf.cast(round_half_away(tf, first * 2.0 ** min(power, 0)), tf.float32)
+    return Computed(activated(tf, grid, call.output, NONE))
+
+
 def mean(call: Call) -> Computed:
     """MEAN over constant axes."""
     axes = call.constant(1)

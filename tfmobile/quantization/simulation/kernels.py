@@ -14,6 +14,7 @@ KERNELS: Mapping[str, Callable[[Call], Computed]] = {
     "ADD": arithmetic.add,
     "SUB": arithmetic.subtract,
     "MUL": arithmetic.multiply,
+    "BATCH_MATMUL": arithmetic.batch_matmul,
     "MEAN": arithmetic.mean,
     "AVERAGE_POOL_2D": arithmetic.average_pool,
     "MAX_POOL_2D": arithmetic.max_pool,

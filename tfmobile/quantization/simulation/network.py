@@ -141,6 +141,8 @@ class _Building:
         added = [_spec(self.tf_graph.get_operation_by_name(name).outputs[0]) for name in settings]
         both = from_graph_def(self.tf_graph.as_graph_def(), (*self.graph.inputs, *added), self.graph.outputs)
         layers = tuple(self.layers.values())
+        if any(one.dtype == "int16" for operator in self.model.operators for one in operator.outputs):
+            self.notes.append("Activations of 16 bits are simulated to within a step or two, not bit by bit.")
         return Network(both, layers, self.wires, switches, settings, outputs, tuple(self.notes))
 
     # Kinds of operators
