@@ -19,6 +19,8 @@ MOST_VALUES = 1_000_000
 """About how many values of a tensor are counted over all samples; enough for one in 100,000 to be seen 10 times."""
 WAITING = 16_384
 """How many values of a tensor are collected before they are counted."""
+TINY = 1e-30
+"""A tensor that spreads less is one value."""
 FIXED_POINT = 2.0**30
 """Sums of means are whole numbers of this fraction of a tensor's range, because their order must not matter."""
 _STRIDES = (1, 3, 5, 7, 11, 13, 17, 23, 31, 43, 61, 83, 113, 157, 211, 307, 419, 601, 809, 1201, 2003, 4001, 8009)
@@ -124,12 +126,13 @@ class Histogram:
         below = int(np.count_nonzero(values < self._low))
         above = int(np.count_nonzero(values > self._high))
         width = np.float32(self._high - self._low)
-        places = (values - self._low) * (np.float32(BINS) / width) if width > 0 else np.zeros_like(values)
+        spread = width > TINY
+        places = (values - self._low) * (np.float32(BINS) / width) if spread else np.zeros_like(values)
         np.clip(places, 0, BINS - 1, out=places)
         inside = np.bincount(places.astype(np.intp), minlength=BINS)
         # What lies outside was counted in the bin at its end.
         inside[0] -= below
-        inside[-1 if width > 0 else 0] -= above
+        inside[-1 if spread else 0] -= above
         self._counts += np.concatenate([[below], inside, [above]])
 
 
@@ -206,4 +209,4 @@ def means(sums: Array, edges: tuple[float, float], samples: int) -> Array:
 
 def unit(edges: tuple[float, float]) -> float:
     """What 1 in a fixed-point sum stands for."""
-    return max(abs(edges[0]), abs(edges[1]), 1e-30) / FIXED_POINT
+    return max(abs(edges[0]), abs(edges[1]), TINY) / FIXED_POINT
