@@ -62,7 +62,9 @@ def test_a_model_that_answers_like_float_needs_nothing() -> None:
 
 def test_wrong_data_go_first() -> None:
     data = Finding("preprocessing-mismatch", "data", "", "Pixels are not scaled.", "--mean 127.5", 0.9)
-    assert "the data first: Pixels are not scaled. --mean 127.5" in headline("int8", BAD, [data, FINDING], [LAYER], 0.7)
+    assert "the data first (preprocessing mismatch): --mean 127.5" in headline(
+        "int8", BAD, [data, FINDING], [LAYER], 0.7
+    )
 
 
 def test_what_ranges_alone_would_do_is_told_beside_it() -> None:

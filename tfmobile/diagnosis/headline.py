@@ -38,7 +38,7 @@ def headline(
     fine = harm < FINE
     said = f"{recipe} {'answers like the float model' if fine else _verb(harm)}: {loss(found, simple, labelled)}"
     if data is not None and (fine or data.severity >= _severity(findings)):
-        return f"{said}. But look at the data first: {_bare(data.what)}. {data.fix}"
+        return f"{said}. But look at the data first ({data.cause.replace('-', ' ')}): {data.fix}"
     if fine:
         return f"{said}. Nothing stands out that needs a fix."
     cause = next((one for one in findings if one.about != "data" and one.severity >= TELLING), None)

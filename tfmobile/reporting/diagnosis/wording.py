@@ -82,7 +82,7 @@ def measured_on(found: Diagnosis) -> str:
         words += f", quantized one by one on {found.effect_samples}"
     if found.simple is not None:
         words += ". Layers and findings are those of the model by smallest and largest values alone"
-    return f"{words}. {formatting.seconds(found.seconds)}."
+    return f"{words}. It took {formatting.seconds(found.seconds)}."
 
 
 def overall(found: Diagnosis) -> Tone:
