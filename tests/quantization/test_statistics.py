@@ -119,7 +119,7 @@ def test_tensors_inside_a_loop_have_a_range_and_no_histogram() -> None:
 def test_a_loop_that_cannot_be_looked_into_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "sees_inside", lambda *_, **__: False)
     with stored(samples(3, (1, 6, 6, 3))) as some:
-        assert ONLY_OUTSIDE in measure_statistics(with_loop(), some).set_aside
+        assert ONLY_OUTSIDE in measure_statistics(with_loop(), some).notes
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -162,7 +162,7 @@ def test_many_large_samples_are_no_accident() -> None:
         feed["x"] *= 50
     found = measured(data)
     assert len(found.samples) == 40
-    assert found.set_aside[0].startswith("4 of 40 samples are far larger")
+    assert found.notes[0].startswith("4 of 40 samples are far larger")
 
 
 def test_a_sample_that_is_odd_behind_the_input_only_is_set_aside() -> None:

@@ -13,7 +13,7 @@ class TensorStatistics:
     """One float tensor over all samples that were not set aside; arrays are float32 unless said.
 
     ``lows`` and ``highs`` [samples]: the smallest and largest value in each sample, in the order of
-    ``Statistics.samples``. ``counts`` [bins] int64: a histogram of all values between ``edges``; ``below`` and
+    ``Statistics.samples``. ``counts`` [bins] int64: a histogram of values (of every n-th, where there are many) between ``edges``; ``below`` and
     ``above`` count those outside. ``channel_lows``, ``channel_highs``, ``channel_means`` [channels]: by the last axis;
     None where there is none, or too many.
     """
@@ -39,9 +39,10 @@ class Statistics:
     """By calibration key (the name of the tensor in the float .tflite). Does not depend on the order of samples.
 
     ``samples``: names of those that were used, in the order of their content's digest. ``set_aside``: a sentence for
-    each sample that was not, because it is unlike all others.
+    each sample that was not, because it is unlike all others. ``notes``: what else the user should know.
     """
 
     tensors: Mapping[str, TensorStatistics]
     samples: tuple[str, ...]
     set_aside: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

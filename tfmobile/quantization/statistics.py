@@ -65,7 +65,8 @@ class _Measurement:
         return Statistics(
             tensors={key: tensors[key] for key in sorted(tensors)},
             samples=tuple(self.samples.names[index] for index in kept),
-            set_aside=(*screening.set_aside, *screening.notes, *notes),
+            set_aside=screening.set_aside,
+            notes=(*screening.notes, *notes),
         )
 
     def _extremes(self) -> tuple[Array, Array]:

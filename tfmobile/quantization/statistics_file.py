@@ -23,6 +23,7 @@ def dump(statistics: Statistics) -> bytes:
         tensors.append({"key": key, "edges": tensor.edges, "below": tensor.below, "above": tensor.above})
         arrays.update((f"{place}/{name}", value) for name in _ARRAYS if (value := getattr(tensor, name)) is not None)
     index = {"tensors": tensors, "samples": statistics.samples, "set_aside": statistics.set_aside}
+    index["notes"] = statistics.notes
     arrays["index"] = np.frombuffer(json.dumps(index).encode(), np.uint8)
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)
@@ -36,7 +37,7 @@ def load(content: bytes) -> Statistics:
             arrays: dict[str, Array] = dict(stored)
         index = json.loads(arrays["index"].tobytes())
         tensors = {entry["key"]: _tensor(place, entry, arrays) for place, entry in enumerate(index["tensors"])}
-        return Statistics(tensors, tuple(index["samples"]), tuple(index["set_aside"]))
+        return Statistics(tensors, tuple(index["samples"]), tuple(index["set_aside"]), tuple(index["notes"]))
     except Exception as cause:  # the zip and npy readers answer damage with any exception at all
         raise ToolError(
             "The stored statistics of the calibration samples cannot be read.",

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from tfmobile.artifacts import SearchTrial
 
-SAME_SPEED, PERHAPS_SAME_SPEED, SAME_SIZE = 0.03, 0.10, 0.01
-"""Relative differences that do not count; the second one where the intervals overlap, too."""
+SAME_SPEED, SAME_SIZE, CLEARLY_LARGER = 0.03, 0.01, 1.1
+"""Relative differences of speed and size that do not count, and the ratio of sizes that does."""
 
 
 def choose(trials: Sequence[SearchTrial], objective: str) -> SearchTrial | None:
-    """The fastest or smallest within; of those that measurement cannot tell apart, the one closest to the original."""
+    """The fastest or smallest within. Of those that measurement cannot tell apart, one that is not clearly larger, with
+    the fewest layers of higher precision, and among these the one closest to the original."""
     within = [one for one in trials if one.verdict == "within"]
     if not within:
         return None
@@ -22,9 +23,12 @@ def choose(trials: Sequence[SearchTrial], objective: str) -> SearchTrial | None:
         best = max(timed, key=_speed)
         alike = [one for one in timed if _as_fast(one, best)]
     else:
-        least = min(one.size_bytes or math.inf for one in within)
-        alike = [one for one in within if (one.size_bytes or math.inf) <= least * (1 + SAME_SIZE)]
-    return min(alike, key=_distance)
+        smallest = min(one.size_bytes or math.inf for one in within)
+        alike = [one for one in within if (one.size_bytes or math.inf) <= smallest * (1 + SAME_SIZE)]
+    least = min(one.size_bytes or 0 for one in alike)
+    return min(
+        alike, key=lambda one: ((one.size_bytes or 0) > CLEARLY_LARGER * least, len(one.higher), *_distance(one))
+    )
 
 
 def mark_best(trials: Sequence[SearchTrial], objective: str) -> tuple[SearchTrial, ...]:
@@ -44,15 +48,13 @@ def _speed(trial: SearchTrial) -> float:
 def _as_fast(one: SearchTrial, best: SearchTrial) -> bool:
     assert one.speed is not None
     assert best.speed is not None
-    if one.speed.value >= best.speed.value * (1 - SAME_SPEED):
-        return True
-    return one.speed.high >= best.speed.low and one.speed.value >= best.speed.value * (1 - PERHAPS_SAME_SPEED)
+    return one.speed.value >= best.speed.value * (1 - SAME_SPEED) or one.speed.high >= best.speed.low
 
 
-def _distance(trial: SearchTrial) -> tuple[float, float, int]:
-    """How far from the original; fewer layers of higher precision on a tie."""
+def _distance(trial: SearchTrial) -> tuple[float, float]:
+    """How far from the original: by answers, then by loss."""
     apart = 1 - trial.agreement.value if trial.agreement is not None else 0.0
-    return apart, max((loss.value.value for loss in trial.losses), default=0.0), len(trial.higher)
+    return apart, max((loss.value.value for loss in trial.losses), default=0.0)
 
 
 def _point(trial: SearchTrial, by_speed: bool) -> tuple[float, float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
+from tfmobile.artifacts import LayerError
 from tfmobile.diagnosis.effects import Effects, damage, measure_effects
 from tfmobile.graph.model import Array, Graph
 from tfmobile.progress import Progress, silent
@@ -31,7 +33,7 @@ def rank_layers(
     """Names of layers by falling gain per cost, by the integer simulation of ``quantized``.
 
     ``graph`` became ``floating`` (a float .tflite), and that became ``quantized``. Only layers that can be named count.
-    ``costs`` (any unit) by layer; a layer without one costs the median. Raises UnsupportedError where the model cannot
+    ``costs`` (any unit) by layer; one without costs the median. Raises UnsupportedError where the model cannot
     be simulated.
     """
     from tfmobile.quantization.backends.precision import layer_names
@@ -45,6 +47,17 @@ def rank_layers(
     return by_gain({name: gain for name, gain in gains(effects).items() if name in nameable}, costs)
 
 
+def rank_by_errors(floating: bytes, errors: Sequence[LayerError], costs: Mapping[str, float]) -> tuple[str, ...]:
+    """Names of layers by the noise that each adds to that of the one before, per cost; for want of a simulation."""
+    from tfmobile.quantization.backends.precision import layer_names
+
+    noise = [10 ** (-one.snr_db / 10) if math.isfinite(one.snr_db) else 0.0 for one in errors]
+    added = [max(0.0, one - before) for one, before in zip(noise, [0.0, *noise], strict=False)]
+    nameable = set(layer_names(floating))
+    names = [one.name.partition(";")[0] for one in errors]
+    return by_gain({name: gain for name, gain in zip(names, added, strict=True) if name in nameable}, costs)
+
+
 def gains(effects: Effects) -> dict[str, float]:
     """By layer: the damage that quantizing it does alone, or what leaving it float repairs, whichever is more."""
     everything = damage(effects.all_quantized)
@@ -56,11 +69,18 @@ def gains(effects: Effects) -> dict[str, float]:
 
 def by_gain(gain: Mapping[str, float], costs: Mapping[str, float]) -> tuple[str, ...]:
     """Names by falling gain per cost; those without any gain are left out. Ties in order of names."""
-    known = sorted(cost for name, cost in costs.items() if name in gain)
+    known = sorted(cost for name, cost in costs.items() if name in gain and cost > 0)
     usual = known[len(known) // 2] if known else 1.0
-    usual = usual if usual > 0 else 1.0
 
     def worth(name: str) -> float:
         return gain[name] / max(costs.get(name, usual), CHEAPEST * usual)
 
     return tuple(sorted((name for name in gain if gain[name] > 0), key=lambda name: (-worth(name), name)))
+
+
+def more_bytes(floating: bytes) -> dict[str, float]:
+    """By layer, how many bytes its weights take more in float16 than in int8; a layer without weights takes none."""
+    from tfmobile.runtime import describe
+    from tfmobile.runtime.operator_names import layer_of
+
+    return {layer_of(op.output): op.weight_bytes / 4 for op in describe(floating).ops}

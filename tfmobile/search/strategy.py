@@ -115,8 +115,12 @@ def _mix(
 
 
 def _grow(mixer: _Mixer, layers: tuple[str, ...], width: int) -> Found:
-    """The shortest beginning of ``layers`` that is within: 1, 2, 4, … layers, then between the last two."""
-    sizes = [1 << power for power in range(len(layers).bit_length()) if 1 << power < len(layers)] + [len(layers)]
+    """The shortest beginning of ``layers`` that is within: 1, 2, 4, … layers, then between the last two.
+
+    At most half of them: beyond that, a whole model of more bits is simpler and no slower.
+    """
+    most = max(len(layers) // 2, 1)
+    sizes = [1 << power for power in range(most.bit_length()) if 1 << power < most] + [most]
     low, found = 0, None
     for start in range(0, len(sizes), max(width, 1)):
         batch = sizes[start : start + max(width, 1)]

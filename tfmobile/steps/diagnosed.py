@@ -100,7 +100,7 @@ def diagnose(
         left = explained.harm if made is plain else remaining(total, explained.rounding)
         examined = _examine(context, prepared, inputs, samples, held, statistics, wanted)
         findings = _sorted((*_scaled(explained, left), *examined.findings))
-        context.note(*samples.notes, *statistics.set_aside, *explained.notes)
+        context.note(*samples.notes, *samples.set_aside, *statistics.set_aside, *statistics.notes, *explained.notes)
         labelled = sum(label is not None for label in held.labels)
         aside = simple if made is not plain else None
         return Diagnosis(

@@ -83,7 +83,7 @@ class _Line:
         if graph is None and self._recipe.improve:
             self._context.note(NEEDS_GRAPH)
         set_aside = (*self._samples.set_aside, *statistics.set_aside)
-        self._context.note(*set_aside)
+        self._context.note(*set_aside, *statistics.notes)
         improvement = Improvement(
             steps=tuple(steps),
             fitted_on=len(statistics.samples),

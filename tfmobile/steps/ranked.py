@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from tfmobile.artifacts import TensorFact
-from tfmobile.errors import TfmobileError
+from tfmobile.errors import TfmobileError, UnsupportedError
 from tfmobile.graph.model import Array, Graph
 from tfmobile.quantization.recipe import Recipe
 from tfmobile.steps.by_recipe import Quantized
@@ -15,6 +15,9 @@ from tfmobile.steps.improved import improve, wants_statistics
 from tfmobile.steps.model import Prepared
 from tfmobile.workspace import Product, sha256
 
+TIMING_S = 10.0
+"""Seconds for the timing of all layers, in float and in 8 bits."""
+SAMPLES_FOR_ERRORS = 8
 MENDING = ("correct-bias-analytic", "correct-bias", "round-weights")
 """They make up for the error of each layer: beside them no layer looks as if it needed more bits."""
 
@@ -26,28 +29,45 @@ def rank(
     inputs: tuple[TensorFact, ...],
     make: Callable[[Context, Recipe], Quantized],
 ) -> tuple[str, ...]:
-    """Names of layers by falling gain per cost; none where the model cannot be simulated, which is noted."""
+    """Names of layers by falling gain per cost; what had to be left out of account is noted."""
     plain = dataclasses.replace(
         recipe, improve=tuple(name for name in recipe.improve if name not in MENDING), gate="none"
     )
     graph, floating, content = _model(context, plain, prepared, inputs, make)
-    if graph is None:
-        context.note("Single layers were not given more bits: the source is a .tflite, which cannot be simulated.")
-        return ()
 
     def compute() -> Product:
-        from tfmobile.search.ranking import MOST, rank_layers
+        costs, notes = _costs(context, floating, content)
+        names, more = _ranked(context, graph, floating, content, inputs, costs)
+        return {}, {"layers": list(names), "costs": dict(costs), "notes": [*notes, *more]}
 
-        feeds = _spread(context, inputs, MOST)
-        names = rank_layers(graph, floating, content, feeds, _costs(floating, content), progress=context.progress)
-        return {}, {"layers": list(names)}
+    options = {"model": sha256(content), "float": sha256(floating), "for": context.plan.search.objective}
+    facts = context.step("rank-layers", options, compute).facts
+    context.note(*facts["notes"])
+    return tuple(facts["layers"])
 
-    try:
-        step = context.step("rank-layers", {"model": sha256(content), "float": sha256(floating)}, compute)
-    except TfmobileError as error:
-        context.note(f"Single layers were not given more bits: {error.what}")
-        return ()
-    return tuple(step.facts["layers"])
+
+def _ranked(
+    context: Context,
+    graph: Graph | None,
+    floating: bytes,
+    content: bytes,
+    inputs: tuple[TensorFact, ...],
+    costs: Mapping[str, float],
+) -> tuple[tuple[str, ...], list[str]]:
+    """The order, and notes."""
+    from tfmobile.quantization import layer_errors
+    from tfmobile.search.ranking import MOST, rank_by_errors, rank_layers
+
+    feeds = _spread(context, inputs, MOST)
+    why = "the source is a .tflite"
+    if graph is not None:
+        try:
+            return rank_layers(graph, floating, content, feeds, costs, progress=context.progress), []
+        except UnsupportedError as error:
+            why = error.what
+    errors = layer_errors(floating, content, feeds[:SAMPLES_FOR_ERRORS])
+    note = f"Layers for more bits were chosen by the error of their outputs, not by what they do to the answer: {why}."
+    return rank_by_errors(floating, errors, costs), [note.replace("..", ".")]
 
 
 def _model(
@@ -66,9 +86,29 @@ def _model(
     return graph, made.floating, made.content
 
 
-def _costs(floating: bytes, content: bytes) -> Mapping[str, float]:
-    """Time that a layer takes longer in float, by name."""
-    return {}
+def _costs(context: Context, floating: bytes, content: bytes) -> tuple[Mapping[str, float], list[str]]:
+    """By layer, what its higher precision costs: measured microseconds, or bytes where size is the objective.
+
+    Without a measurement all layers cost the same, which the notes say.
+    """
+    from tfmobile.benchmarking import float_costs
+    from tfmobile.search.ranking import more_bytes
+
+    plan = context.plan
+    if plan.search.objective == "size":
+        return more_bytes(floating), []
+    try:
+        found = float_costs(
+            floating,
+            content,
+            threads=plan.benchmark.threads[0],
+            xnnpack=plan.benchmark.xnnpack != "off",
+            budget_s=TIMING_S,
+            progress=context.progress,
+        )
+    except TfmobileError as error:
+        return {}, [f"Layers could not be timed ({error.what}): all count as equally slow in float."]
+    return {name: cost.us for name, cost in found.layers.items()}, []
 
 
 def _spread(context: Context, inputs: tuple[TensorFact, ...], count: int) -> list[Mapping[str, Array]]:

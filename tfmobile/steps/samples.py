@@ -74,7 +74,11 @@ class CalibrationSamples:
                 "fit": len(self.fit),
                 "held_back": len(self.held),
                 "set_aside": list(self._screened.set_aside),
-                "notes": [*(notes if self._stored.duplicates else ()), *self._checks.notes(len(self._stored))],
+                "notes": [
+                    *(notes if self._stored.duplicates else ()),
+                    *self._checks.notes(len(self._stored)),
+                    *self._screened.notes,
+                ],
             }
 
         return self._context.step("samples", {"key": self.key}, compute).facts

@@ -81,6 +81,7 @@ class _Run:
         self._make, self._how, self._timed = make, how, timed
         # What is said of a candidate must not be said of the result.
         self._quiet = dataclasses.replace(context, notes=[])
+        self._ranking = dataclasses.replace(context, notes=[])
 
     def run(self, recipe: Recipe, target: Target, mixing: bool) -> Any:
         from tfmobile.quantization import recipe as named
@@ -119,12 +120,14 @@ class _Run:
             tools = Tools(
                 make=self._made,
                 judge=judge,
-                rank=lambda tried: rank(self._quiet, tried.recipe, self._prepared, self._inputs, self._make),
+                rank=lambda tried: rank(self._ranking, tried.recipe, self._prepared, self._inputs, self._make),
                 measure=self._time if self._timed else None,
                 original=self._prepared.original,
                 progress=context.progress,
             )
-            return run_search(task, tools)
+            found = run_search(task, tools)
+        notes = (*found.search.notes, *self._ranking.notes)
+        return dataclasses.replace(found, search=dataclasses.replace(found.search, notes=notes))
 
     def _made(self, recipe: Recipe) -> Any:
         from tfmobile.search.searching import Made
