@@ -57,9 +57,9 @@ class LayerDiagnosis:
     ``all_but_this``: when everything else is. ``range``: real smallest and largest value that the output can hold.
     ``channel_lows`` and ``channel_highs``: of its output, ``weight_maxima``: largest absolute weight, by channel.
     ``held``: the smallest and largest float value over the calibration samples. ``histogram``: how many of them lie in
-    each of equal bins over ``histogram_range``, ``outside`` how many below and above it. ``clipped``: fraction of float values outside ``range``,
-    ``shift_share``: part of the squared error that is one constant a channel. ``share``: its part of the whole damage,
-    0 to 1. Channels and histograms are given for the worst layers only.
+    each of equal bins over ``histogram_range``, ``outside`` how many below and above it. ``clipped``: fraction of float
+    values outside ``range``, ``shift_share``: part of the squared error that is one constant a channel. ``share``: its
+    part of the whole damage, 0 to 1. Channels and histograms are given for the worst layers only.
     """
 
     name: str

@@ -13,9 +13,9 @@ class TensorStatistics:
     """One float tensor over all samples that were not set aside; arrays are float32 unless said.
 
     ``lows`` and ``highs`` [samples]: the smallest and largest value in each sample, in the order of
-    ``Statistics.samples``. ``counts`` [bins] int64: a histogram of values (of every n-th, where there are many) between ``edges``; ``below`` and
-    ``above`` count those outside. ``channel_lows``, ``channel_highs``, ``channel_means`` [channels]: by the last axis;
-    None where there is none, or too many.
+    ``Statistics.samples``. ``counts`` [bins] int64: a histogram of values (of every n-th, where there are many) between
+    ``edges``; ``below`` and ``above`` count those outside. ``channel_lows``, ``channel_highs``, ``channel_means``
+    [channels]: by the last axis; None where there is none, or too many.
     """
 
     lows: Array
