@@ -21,9 +21,10 @@ from tfmobile.quantization.improvements.weighted_layers import WeightEdits, Weig
 
 SIX = 6.0
 MARGIN = 0.1
-"""A scaled channel stays this far, relatively, below the 6 of its Relu6."""
+"""On other samples a sum may get this much higher, as a fraction of the span it was seen in."""
+QUIET = 0.25
+"""A sum that stays low may still get this high, as a fraction of its span; and at least to LOWEST_TOP."""
 LOWEST_TOP = 0.06
-"""Channels that never got higher are treated as if they had: little was seen of them."""
 BOUNDS = (1e-3, 1e3)
 SWEEPS = 50
 CONVERGED = 1e-3
@@ -33,7 +34,8 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     """Scale channels between layers; the float answer stays what it is, on the samples and wherever Relu6 is not met.
 
     Across nothing, Relu and LeakyRelu any scale is exact. Relu6 clips at 6 whatever the scale: a channel that reached 6
-    on the samples keeps its scale, another one may grow until it nearly does. Relu6 is never replaced by Relu.
+    on the samples, or nearly, keeps its scale; another one may grow until it does. On samples unlike those, channels
+    that were seen to be quiet may be clipped: the more samples, the better. Relu6 is never replaced by Relu.
 
     With one scale a tensor the weights of both layers are made alike. With a scale for each channel, weights that give
     a channel need nothing; then activations are weighed against the weights that read them.
@@ -111,9 +113,15 @@ def _cap(group: ChannelGroup, seen: Mapping[TensorRef, Extremes]) -> Array:
     caps = [np.full(group.channels, np.inf)]
     for layer in group.producers:
         if layer.activation == "Relu6":
-            top = np.maximum(seen[layer.sums].highs, LOWEST_TOP)
-            caps.append(np.where(top < SIX * (1 - MARGIN), SIX * (1 - MARGIN) / top, 0.0))
+            top = _reach(seen[layer.sums])
+            caps.append(np.where(top < SIX, SIX / top, 0.0))
     return np.asarray(np.min(caps, axis=0))
+
+
+def _reach(seen: Extremes) -> Array:
+    """How high sums may get on samples that were not seen."""
+    span = seen.highs - seen.lows
+    return np.maximum(np.maximum(seen.highs + MARGIN * span, QUIET * span), LOWEST_TOP)
 
 
 def _tops(group: ChannelGroup, seen: Mapping[TensorRef, Extremes]) -> Array:
@@ -131,12 +139,12 @@ def _clipped(group: ChannelGroup, seen: Mapping[TensorRef, Extremes]) -> list[st
     found = []
     for layer in group.producers:
         extremes = seen[layer.sums]
-        full = extremes.highs >= SIX * (1 - MARGIN)
+        full = _reach(extremes) >= SIX
         if layer.activation == "Relu6" and full.any():
             found.append(
                 f"Kept {int(full.sum())} of {full.size} channels of {layer.name} as they are: they reach the 6 of "
-                f"Relu6 (up to {float(extremes.above_six.max()):.1%} of values lie above), and Relu in its place would "
-                "change the answer."
+                f"Relu6, or nearly (up to {float(extremes.above_six.max()):.1%} of values lie above), and Relu in its "
+                "place would change the answer."
             )
     return found
 

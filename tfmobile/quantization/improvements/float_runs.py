@@ -17,8 +17,10 @@ from tfmobile.quantization.improvements.draft import Samples
 from tfmobile.quantization.simulation.batching import batchable
 
 BATCH = 16
-MOST_SAMPLES = 256
-"""More samples than that change no extreme by much."""
+MOST_SAMPLES = 512
+"""Extremes are measured over so many samples at most."""
+MOST_SAMPLED = 128
+"""Values are taken out of so many."""
 
 
 class FloatRuns:
@@ -161,7 +163,7 @@ def sampled_values(
     generator = np.random.default_rng(0)
     found: dict[TensorRef, list[Array]] = {ref: [] for ref in refs}
     with FloatRuns(graph, samples) as runs:
-        for values in runs.fetched(list(refs), progress=progress, batch=BATCH // 2):
+        for values in runs.fetched(list(refs), MOST_SAMPLED, progress, BATCH // 2):
             for ref in refs:
                 value = values[str(ref)]
                 flat = value.reshape(len(value), -1, value.shape[-1])
