@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.passes.freezing import tf1
 from tests.quantization.improvements.channel_nets import (
     SHAPE,
     Activation,
+    Given,
     const,
     draft_of,
     int8_error,
@@ -23,6 +25,7 @@ from tests.quantization.improvements.channel_nets import (
     values,
     weights,
 )
+from tfmobile.artifacts import Statistics
 from tfmobile.graph.model import Array, Graph
 from tfmobile.progress import silent
 from tfmobile.quantization.improvements.equalization import improve
@@ -77,6 +80,17 @@ def test_channels_that_reach_the_6_of_relu6_stay_and_it_is_said() -> None:
     np.testing.assert_array_equal(stored(result.graph, "conv/w")[..., full], stored(graph, "conv/w")[..., full])
     assert parted(graph, result.graph, SAMPLES) < 1e-5
     assert any("conv/act" in one and "reach the 6 of Relu6" in one for one in result.skipped)
+
+
+def test_samples_that_statistics_set_aside_do_not_count() -> None:
+    graph = separable("relu6", factor=8.0, size=0.1)
+    broken = Given([*(SAMPLES.feed(place) for place in range(32)), {"x": np.full(SHAPE, 1e4, np.float32)}])
+    draft = draft_of(graph)
+    without = dataclasses.replace(draft, statistics=Statistics({}, SAMPLES.names))
+    expected, found = improve(draft, SAMPLES, silent).graph, improve(without, broken, silent).graph
+    assert expected is not None
+    assert found is not None
+    np.testing.assert_array_equal(stored(found, "dw/w"), stored(expected, "dw/w"))
 
 
 def test_nodes_and_constants_keep_their_names() -> None:

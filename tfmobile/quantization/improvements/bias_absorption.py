@@ -16,7 +16,7 @@ from tfmobile.graph.model import Array, Graph, TensorRef
 from tfmobile.progress import Progress
 from tfmobile.quantization.improvements.channel_pairs import ChannelGroup, channel_groups
 from tfmobile.quantization.improvements.draft import Draft, Improved, Samples
-from tfmobile.quantization.improvements.float_runs import Extremes, FloatRuns, channel_extremes
+from tfmobile.quantization.improvements.float_runs import Extremes, FloatRuns, Used, channel_extremes
 from tfmobile.quantization.improvements.weighted_layers import WeightEdits, WeightedLayer, weighted_layers
 
 MARGIN = 0.1
@@ -36,18 +36,19 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     Exact on the samples where the next layer reads no padding. Where it does, the change is kept when the answer moves
     by at most TOLERANCE on samples.
     """
+    used = Used(draft, samples)
     layers, left = weighted_layers(draft.graph)
     groups, skipped = channel_groups(draft.graph, layers)
     usable = [group for group in groups if not _unfit(group)]
     refused = [f"Left {group.name} alone: {_unfit(group)}." for group in groups if _unfit(group)]
-    seen = channel_extremes(draft.graph, [group.producers[0].sums for group in usable], samples, progress)
+    seen = channel_extremes(draft.graph, [group.producers[0].sums for group in usable], used, progress)
     graph, changed = draft.graph, list[str]()
     for group in usable:
         constant = absorbable(group.producers[0], seen[group.producers[0].sums])
         if not constant.any():
             continue
         candidate = _absorbed(graph, group, constant)
-        moved = _moved(graph, candidate, samples) if any(_padded(one, graph) for one in group.consumers) else 0.0
+        moved = _moved(graph, candidate, used) if any(_padded(one, graph) for one in group.consumers) else 0.0
         if moved > TOLERANCE:
             refused.append(f"Left {group.name} alone: padding makes the answer move by {moved:.2g}, relatively.")
             continue

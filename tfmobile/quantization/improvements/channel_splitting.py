@@ -21,7 +21,7 @@ from tfmobile.graph.model import Array, Graph, TensorRef
 from tfmobile.progress import Progress
 from tfmobile.quantization.improvements.channel_pairs import ChannelGroup, channel_groups
 from tfmobile.quantization.improvements.draft import Draft, Improved, Samples
-from tfmobile.quantization.improvements.float_runs import Extremes, channel_extremes
+from tfmobile.quantization.improvements.float_runs import Extremes, Used, channel_extremes
 from tfmobile.quantization.improvements.weighted_layers import WeightedLayer, weighted_layers
 
 OUTLIER = 2.0
@@ -41,7 +41,7 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     groups, skipped = channel_groups(draft.graph, layers)
     usable = [group for group in groups if not _unfit(draft.graph, group)]
     refused = [f"Left {one.name} alone: {_unfit(draft.graph, one)}." for one in groups if _unfit(draft.graph, one)]
-    seen = channel_extremes(draft.graph, [group.producers[0].sums for group in usable], samples, progress)
+    seen = channel_extremes(draft.graph, [group.producers[0].sums for group in usable], Used(draft, samples), progress)
     editor = GraphEditor(draft.graph)
     changed = []
     for group in usable:

@@ -16,7 +16,7 @@ from tfmobile.graph.model import Array
 from tfmobile.progress import Progress
 from tfmobile.quantization.improvements.channel_pairs import ChannelGroup, channel_groups
 from tfmobile.quantization.improvements.draft import Draft, Improved, Samples
-from tfmobile.quantization.improvements.float_runs import Extremes, channel_extremes
+from tfmobile.quantization.improvements.float_runs import Extremes, Used, channel_extremes
 from tfmobile.quantization.improvements.weighted_layers import WeightEdits, WeightedLayer, weighted_layers
 
 MARGIN = 0.5
@@ -52,13 +52,14 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     """
     if draft.recipe.granularity != "tensor":
         return Improved(skipped=("Left dead channels alone: with a scale for each channel they disturb no other.",))
-    if len(samples) < FEWEST_SAMPLES:
-        return Improved(skipped=(f"Left dead channels alone: {len(samples)} samples are too few to call one dead.",))
+    used = Used(draft, samples)
+    if len(used) < FEWEST_SAMPLES:
+        return Improved(skipped=(f"Left dead channels alone: {len(used)} samples are too few to call one dead.",))
     layers, left = weighted_layers(draft.graph)
     groups, _ = channel_groups(draft.graph, layers)
     outputs = {spec.ref for spec in draft.graph.outputs}
     watched = [layer for layer in layers if layer.bias is not None and layer.output not in outputs]
-    seen = channel_extremes(draft.graph, [layer.sums for layer in watched], samples, progress)
+    seen = channel_extremes(draft.graph, [layer.sums for layer in watched], used, progress)
     edits = WeightEdits(draft.graph)
     before = {layer.name: _peaks(edits, layer) for layer in layers}
     found = {layer.name: constancy(layer, seen[layer.sums]) for layer in watched}

@@ -16,7 +16,7 @@ from tfmobile.graph.model import Array, TensorRef
 from tfmobile.progress import Progress
 from tfmobile.quantization.improvements.channel_pairs import ChannelGroup, channel_groups
 from tfmobile.quantization.improvements.draft import Draft, Improved, Samples
-from tfmobile.quantization.improvements.float_runs import Extremes, channel_extremes
+from tfmobile.quantization.improvements.float_runs import Extremes, Used, channel_extremes
 from tfmobile.quantization.improvements.weighted_layers import WeightEdits, WeightedLayer, weighted_layers
 
 SIX = 6.0
@@ -43,7 +43,7 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     layers, left = weighted_layers(draft.graph)
     groups, skipped = channel_groups(draft.graph, layers)
     refs = [layer.sums for group in groups for layer in group.producers]
-    seen = channel_extremes(draft.graph, refs, samples, progress)
+    seen = channel_extremes(draft.graph, refs, Used(draft, samples), progress)
     edits = WeightEdits(draft.graph)
     caps = [_cap(group, seen) for group in groups]
     tops = None if draft.recipe.granularity == "tensor" else [_tops(group, seen) for group in groups]

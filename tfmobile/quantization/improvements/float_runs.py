@@ -13,7 +13,7 @@ from tfmobile.graph.edit import GraphEditor
 from tfmobile.graph.model import Array, DType, Graph, Node, TensorRef
 from tfmobile.graph.run import Runner
 from tfmobile.progress import Progress, silent
-from tfmobile.quantization.improvements.draft import Samples
+from tfmobile.quantization.improvements.draft import Draft, Samples
 from tfmobile.quantization.simulation.batching import batchable
 
 BATCH = 16
@@ -21,6 +21,33 @@ MOST_SAMPLES = 512
 """Extremes are measured over so many samples at most."""
 MOST_SAMPLED = 128
 """Values are taken out of so many."""
+
+
+class Used:
+    """The samples that a draft's statistics used; those that they set aside are unlike all others."""
+
+    def __init__(self, draft: Draft, samples: Samples) -> None:
+        known = set(draft.statistics.samples)
+        places = [place for place, name in enumerate(samples.names) if name in known]
+        self._samples, self._places = samples, places or list(range(len(samples)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each."""
+        return tuple(self._samples.names[place] for place in self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def feed(self, index: int) -> dict[str, Array]:
+        """The arrays of one sample, by input key."""
+        return self._samples.feed(self._places[index])
+
+    def batches(self, size: int) -> Iterator[dict[str, Array]]:
+        """All samples in order, ``size`` at a time, joined along the first axis."""
+        for start in range(0, len(self), size):
+            feeds = [self.feed(index) for index in range(start, min(start + size, len(self)))]
+            yield {key: np.concatenate([feed[key] for feed in feeds]) for key in feeds[0]}
 
 
 class FloatRuns:

@@ -21,7 +21,7 @@ from tfmobile.graph.shapes import infer_types
 from tfmobile.progress import Progress
 from tfmobile.quantization.improvements.channel_pairs import ChannelGroup, channel_groups
 from tfmobile.quantization.improvements.draft import Draft, Improved, Samples
-from tfmobile.quantization.improvements.float_runs import sampled_values
+from tfmobile.quantization.improvements.float_runs import Used, sampled_values
 from tfmobile.quantization.improvements.weighted_layers import WeightEdits, WeightedLayer, weighted_layers
 
 CAUTION = 2.0
@@ -57,7 +57,7 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     refused = tuple(f"Left {group.name} alone: {_unfit(group)}." for group in groups if _unfit(group))
     refs = dict.fromkeys(ref for group in usable for ref in (group.producers[0].data, group.producers[0].sums))
     refs.update(dict.fromkeys(one.data for group in usable for one in group.consumers))
-    values = sampled_values(draft.graph, list(refs), samples, progress=progress)
+    values = sampled_values(draft.graph, list(refs), Used(draft, samples), progress=progress)
     ends = {ref for group in usable for one in group.consumers for ref in (one.data, one.sums)}
     shapes = {ref: shape for ref, (shape, _) in infer_types(draft.graph, ends).items()}
     edits = WeightEdits(draft.graph)
