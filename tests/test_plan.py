@@ -62,7 +62,8 @@ def test_a_wrong_file_is_refused_with_the_place_named(tmp_path: Path, text: str,
 
 
 @pytest.mark.parametrize(
-    "options", [{"limit": 0}, {"threads": (0,)}, {"latency_budget": -1.0}, {"workers": 0}, {"std": "0"}, {"resize": "big"}]
+    "options",
+    [{"limit": 0}, {"threads": (0,)}, {"latency_budget": -1.0}, {"workers": 0}, {"std": "0"}, {"resize": "big"}],
 )
 def test_values_no_command_can_use_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError) as caught:
