@@ -17,6 +17,7 @@ from tfmobile.graph.match import source
 from tfmobile.graph.model import Graph
 from tfmobile.progress import silent
 from tfmobile.quantization import quantize, recipe
+from tfmobile.quantization.improvements import bias_correction, layer_rounding
 from tfmobile.quantization.improvements.draft import Draft, Improved
 from tfmobile.quantization.improvements.layer_rounding import problem_of
 from tfmobile.quantization.improvements.rounding_solver import nearest, solve
@@ -137,6 +138,33 @@ def test_a_few_broken_samples_do_no_harm() -> None:
     unaware = dataclasses.replace(before.statistics, samples=())  # as if none had been set aside
     found = improve(dataclasses.replace(before, statistics=unaware), Given(values), silent)
     assert error(before, quantized(before, convert(changed(found)))) < 0.5 * error(before, before.quantized)
+
+
+@dataclasses.dataclass(frozen=True)
+class Corrected(Draft):
+    """A draft whose biases make up for rounding already, and the graph from before that."""
+
+    exact: Graph | None = None
+
+
+def test_the_target_is_the_graph_from_before_biases_were_corrected() -> None:
+    plain = draft(tf1(biased_networks.network, SHAPE), given(100))
+    graph = changed(bias_correction.improve(plain, given(100), silent))
+    parts = {**vars(plain), "graph": graph, "quantized": quantized(plain, convert(graph))}
+    knowing, unaware = (
+        improve(Corrected(**{**parts, "exact": exact}), given(100), silent) for exact in (plain.graph, None)
+    )
+    closer, further = (error(plain, quantized(plain, convert(changed(found)))) for found in (knowing, unaware))
+    assert closer < error(plain, parts["quantized"])
+    assert closer < further
+
+
+def test_a_layer_of_too_many_weights_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_rounding, "MOST_INPUTS", 20)
+    before = draft(tf1(network, SHAPE), given(20))
+    found = improve(before, given(20), silent)
+    assert "Left the weights of 'a' as they are: a channel has 36 weights" in found.skipped[0]
+    assert found.facts["layers"] == 4
 
 
 def test_progress_is_told_layer_by_layer() -> None:

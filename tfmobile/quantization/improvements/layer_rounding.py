@@ -17,6 +17,10 @@ from tfmobile.quantization.simulation.shift_tracking import FENCE
 
 RIDGE = 0.01
 """Part of the mean square of a layer's inputs that is added to each: for directions that the samples do not show."""
+ROOM = 2**25
+"""How many numbers of what a layer reads are looked at."""
+MOST_INPUTS = 6144
+"""Weights of a channel that are rounded together; time and memory grow with their cube and square."""
 LARGEST = 2**31 - 1
 """A bias is stored as an int32 number of steps."""
 
@@ -56,7 +60,7 @@ class Rounding:
         self._rounded: list[Rounded] = []
 
     def visit(self, stop: Stop, passage: Passage, rows: int) -> None:
-        """Round the layer, looking at so many rows a batch; one that cannot be rounded is passed as it is."""
+        """Round the layer, looking at so many rows of it; one that cannot be rounded is passed as it is."""
         found = _look(stop, passage, rows, self._random)
         layer = self._layers.pop(stop.layer.node, None)
         if layer is None:  # said already when it was found
@@ -116,21 +120,23 @@ class Rounding:
 
 
 def _look(stop: Stop, passage: Passage, rows: int, random: np.random.Generator) -> Sample:
-    """What the layer reads and should give, at so many positions a batch."""
+    """What the layer reads and should give, at so many positions or as many as there is room for."""
     reads = windows(stop.product, passage.weights)
+    each = -(-min(rows, max(1, ROOM // reads.numbers)) // passage.batches)
     scale = stop.step[0] / np.float32(stop.layer.weight_scales[0])
     found, targets = [], []
     for one in passage.read():
-        found.append(reads.rows(np.rint(one.data / scale), one.target / stop.step, rows, random))
+        found.append(reads.rows(np.rint(one.data / scale), one.target / stop.step, each, random))
         targets.append(_by_sample(one.target, one.samples))
     x, y = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
-    return Sample(
-        *trusted(x, y, _grouped(passage.weights.reshape(-1, targets[0].shape[-1]), len(x))), np.concatenate(targets)
-    )
+    weights = _grouped(passage.weights.reshape(-1, y.shape[0] * y.shape[2]), len(x))
+    return Sample(*trusted(x, y, weights), np.concatenate(targets))
 
 
 def _unfit(grid: WeightGrid, stored: Array) -> str:
     """Why the layer cannot be rounded, or nothing."""
+    if grid.steps.shape[1] > MOST_INPUTS:
+        return f"a channel has {grid.steps.shape[1]:,} weights, too many to round them together"
     if grid.steps.size != stored.size:
         return "the quantized model has others"
     if np.abs(np.rint(grid.steps) - stored.reshape(-1, len(grid.steps)).T).max(initial=0.0) > 1:

@@ -139,6 +139,11 @@ class Passage:
         self._runner = Runner(_part(graph, wanted, fed, self._keys), [])
 
     @property
+    def batches(self) -> int:
+        """How many batches there are."""
+        return len(self._batches)
+
+    @property
     def weights(self) -> Array:
         """The integer weights, as floats, in the layout of the simulation's kernels."""
         return self._constants[self._stop.weights]
@@ -167,7 +172,7 @@ class Passage:
         constants = self._with(weights, bias)
         for batch in self._batches:
             grid = self._run(batch, (self._stop.grid,), constants)[self._stop.grid]
-            batch[self._stop.grid] = grid.astype(np.int16)
+            batch[self._stop.grid] = grid.astype(np.int16) if np.abs(grid).max(initial=0) < 2**15 else grid
 
     def _with(self, weights: Array, bias: Array | None) -> dict[str, Array]:
         return {self._stop.weights: weights, **({self._stop.bias: bias} if bias is not None else {})}

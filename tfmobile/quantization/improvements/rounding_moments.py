@@ -64,6 +64,11 @@ class Windows:
     explicit: tuple[int, ...] = ()
     depthwise: bool = False
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers a position takes."""
+        return self.inputs * (self.size[0] * self.size[1] if self.size else 1)
+
     def rows(self, data: Array, target: Array, count: int, random: np.random.Generator) -> tuple[Array, Array]:
         """Some ``count`` rows at positions drawn anew: x [G, rows, K] and y [G, rows, C]."""
         if self.size is None:

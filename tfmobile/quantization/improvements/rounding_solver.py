@@ -36,10 +36,10 @@ class Problem:
 
 
 def solve(problem: Problem) -> Array:
-    """Whole-number weights of little error, [G, K, C]: never more than that of rounding to the nearest."""
-    tries = [descend(problem, start) for start in (successive(problem), nearest(problem))]
-    errors = [problem.error(one)[:, None] for one in tries]
-    return np.where(errors[0] <= errors[1], tries[0], tries[1])
+    """Whole-number weights of little error, [G, K, C]: in no output more than that of rounding to the nearest."""
+    found, plain = descend(problem, successive(problem)), nearest(problem)
+    worse = problem.error(found) > problem.error(plain)
+    return np.where(worse[:, None], descend(problem, plain), found) if worse.any() else found
 
 
 def nearest(problem: Problem) -> Array:
@@ -76,7 +76,8 @@ def descend(problem: Problem, weights: Array) -> Array:
             whole = np.where(np.abs(wanted - found[:, place]) <= 0.5 + 1e-9, found[:, place], np.rint(wanted))
             step = np.clip(whole, problem.low[:, place], problem.high[:, place]) - found[:, place]
             if step.any():
-                slope += problem.hessian[:, :, place, None] * step[:, None, :]
+                outputs = np.flatnonzero(step.any(axis=0))
+                slope[:, :, outputs] += problem.hessian[:, :, place, None] * step[:, None, outputs]
                 found[:, place] += step
                 moved += int(np.count_nonzero(step))
         if not moved:

@@ -47,7 +47,7 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
         total = len(stops(network))
         for done, (stop, passage) in enumerate(Frontier(network, feeds)):
             progress(NAME, done, total)
-            work.visit(stop, passage, -(-ROWS // len(feeds)))
+            work.visit(stop, passage, ROWS)
         progress(NAME, total, total)
     return work.finish()
 
