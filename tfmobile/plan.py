@@ -85,13 +85,13 @@ class SearchOptions:
     """How much may be lost, and what is looked for within that; without an allowance there is no search.
 
     ``max_drop``: points of accuracy at most (65.0 to 64.5 % is 0.5), or an amount of ``metric``, which then needs
-    ``better``. ``min_agreement``: the fraction of equal answers at least; needs no labels. ``time_budget``: seconds, or
-    ``90s``, ``5m``, ``1h``.
+    ``better``. ``min_agreement``: the fraction of equal answers at least; needs no labels. ``objective``: latency is
+    that on this machine. ``time_budget``: seconds, or ``90s``, ``5m``, ``1h``.
     """
 
     max_drop: float | None = None
     min_agreement: float | None = None
-    objective: Literal["latency", "size"] = "latency"
+    objective: Literal["size", "latency"] = "size"
     time_budget: float = 600.0
     better: Literal["", "higher", "lower"] = ""
 

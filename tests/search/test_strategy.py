@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tfmobile.quantization import recipe
 from tfmobile.search.strategy import Candidate, Space, Tried, propose
 
-LAYERS = tuple(f"layer_{index}" for index in range(10))
+LAYERS = tuple(f"layer_{index}" for index in range(20))
 BASES = (recipe("int8-fast"), recipe("int8"), recipe("int8-best"))
 FALLBACKS = ((recipe("dynamic-int8"), recipe("float16")), (recipe("float32"),))
 
@@ -75,6 +75,18 @@ def test_a_target_without_mixtures_goes_on_to_other_recipes() -> None:
     assert batches == [["int8-fast", "int8"], ["int8-best"], ["dynamic-int8", "float16"]]
 
 
+def test_what_may_be_faster_is_tried_although_something_is_within() -> None:
+    space = Space(BASES, FALLBACKS, rivals=(recipe("float16"),))
+    assert drive(lambda one: one.name == "int8", space=space) == [["int8-fast", "int8"], ["float16"]]
+    assert drive(lambda one: False, space=space, layers=())[-2:] == [["dynamic-int8", "float16"], ["float32"]]
+
+
+def test_at_most_half_of_the_layers_get_more_bits() -> None:
+    batches = drive(lambda one: one.name == "float16")
+    assert max(len(name) for name in batches) <= 2
+    assert ["int8-best-10-float16"] in batches
+
+
 def test_when_all_8_bit_candidates_failed_there_is_nothing_to_mix() -> None:
     proposals = propose(Space(BASES[:2], FALLBACKS), lambda tried: LAYERS)
     batch = next(proposals)
@@ -82,7 +94,7 @@ def test_when_all_8_bit_candidates_failed_there_is_nothing_to_mix() -> None:
     assert [one.name for one in proposals.send(failed)] == ["dynamic-int8", "float16"]
 
 
-@given(needed=st.sets(st.sampled_from(LAYERS), min_size=1, max_size=6), width=st.integers(1, 4))
+@given(needed=st.sets(st.sampled_from(LAYERS[:10]), min_size=1, max_size=6), width=st.integers(1, 4))
 def test_the_layers_that_are_needed_are_found_and_only_those(needed: set[str], width: int) -> None:
     last: dict[str, Candidate] = {}
 

@@ -111,9 +111,7 @@ search_options = _group(
         metavar="FRACTION",
         help="Search for the best model that gives this part of the original's answers, e.g. 0.98; needs no labels.",
     ),
-    click.option(
-        "--objective", type=click.Choice(["latency", "size"]), help="What the search makes smallest [latency]."
-    ),
+    click.option("--objective", type=click.Choice(["size", "latency"]), help="What the search makes smallest [size]."),
     click.option("--time-budget", metavar="TIME", help="Time for the search: 90s, 5m, 1h [10m]."),
     click.option(
         "--better", type=click.Choice(["higher", "lower"]), help="Which values of --metric are better, for --max-drop."

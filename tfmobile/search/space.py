@@ -17,6 +17,8 @@ MORE_BITS = {
     "latency": (("dynamic-int8", "float16"), ("float32",)),
     "size": (("dynamic-int8", "int16x8"), ("float16",), ("float32",)),
 }
+FASTER = ("float16",)
+"""Without int8 instructions a processor is faster with floats."""
 WITHOUT_FLOAT16 = (("int16x8",), ("float32",))
 """For devices that have no half-precision weights: integers of 16 bits before floats."""
 LAST = "float32"
@@ -39,7 +41,8 @@ def space(chosen: Recipe, target: Target, objective: str, io: str, *, mixing: bo
     fallbacks = tuple(group for names in groups if (group := _others(kept(names), bases)))
     mixes = mixing and bool(precision) and chosen.backend == "mlir-quantize" and not target.integer_only
     begin = (*bases[:TOGETHER], *smaller)
-    return Space((*begin, *bases[TOGETHER:]), fallbacks, mixes, precision or "float32", width, first=len(begin))
+    rivals = _others(kept(FASTER), bases) if objective == "latency" and not target.integer_only else ()
+    return Space((*begin, *bases[TOGETHER:]), fallbacks, mixes, precision or "float32", width, len(begin), rivals)
 
 
 def _others(recipes: Sequence[Recipe], bases: Sequence[Recipe]) -> tuple[Recipe, ...]:

@@ -2,7 +2,7 @@
 
 int8 as it is and improved, then more improved; then the best of these with a few layers in higher precision (greedily
 more, in growing steps, then fewer again); then recipes that keep more bits everywhere. It ends as soon as something is
-within the budget and nothing faster or smaller is left to try.
+within the budget and nothing smaller is left to try; what might be faster on this machine is tried last.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Space:
     """What there is to choose from.
 
     ``bases``: recipes to begin with, cheapest first; the ``first`` ones are tried together, the others after them.
-    ``fallbacks``: groups of recipes that keep more bits, in the order in which they are tried. ``mixing``: whether
-    single layers may have more bits, ``precision`` of which kind. ``width``: how many mixed candidates are made before
-    the first of them is judged.
+    ``fallbacks``: groups of recipes that keep more bits, in the order in which they are tried. ``rivals``: recipes that
+    are tried although something is within, because they may be faster. ``mixing``: whether single layers may have more
+    bits, ``precision`` of which kind. ``width``: how many mixed candidates are made before the first of them is judged.
     """
 
     bases: tuple[Recipe, ...]
@@ -66,6 +66,7 @@ class Space:
     precision: str = "float16"
     width: int = 2
     first: int = 2
+    rivals: tuple[Recipe, ...] = ()
 
 
 Rank: TypeAlias = Callable[[Tried], Sequence[str]]
@@ -76,6 +77,22 @@ Found: TypeAlias = Generator[tuple[Candidate, ...], tuple[Tried, ...], "Tried | 
 
 def propose(space: Space, rank: Rank) -> Proposals:
     """Batches of candidates; after each, send what became of them, in the same order."""
+    made: set[str] = set()
+    steps = _within_budget(space, rank)
+    batch = next(steps, None)
+    while batch is not None:
+        made.update(one.name for one in batch)
+        tried = yield batch
+        try:
+            batch = steps.send(tried)
+        except StopIteration:
+            batch = None
+    rivals = tuple(recipe for recipe in space.rivals if recipe.name not in made)
+    if rivals:
+        yield tuple(Candidate(recipe, recipe.summary) for recipe in rivals)
+
+
+def _within_budget(space: Space, rank: Rank) -> Proposals:
     tried: list[Tried] = []
     for batch in (space.bases[: space.first], space.bases[space.first :]):
         if batch:
