@@ -1,4 +1,4 @@
-"""Killed in the middle of calibration or of writing, the next run finishes and gives the same bytes."""
+"""Killed in the middle of calibration, improvement or writing, the next run finishes and gives the same bytes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ import pytest
 from tests.end_to_end.running import Sample, tfmobile
 
 
-def arguments(small: Sample, out: Path) -> list[str]:
+def arguments(small: Sample, out: Path, recipe: str) -> list[str]:
     words = ["optimize", small.model, "--data", small.test, "--calibrate-with", small.calibration, "--std", "255"]
-    return [*map(str, words), "--mean", "0", "--no-benchmark", "-o", str(out)]
+    return [*map(str, words), "--mean", "0", "--no-benchmark", "--recipe", recipe, "-o", str(out)]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(small: Sample, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    out = tmp_path_factory.mktemp("undisturbed")
-    ran = tfmobile(*arguments(small, out))
-    assert ran.code == 0, ran.err
-    return (out / "model.tflite").read_bytes()
+def undisturbed(small: Sample, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The .tflite by recipe."""
+    found = {}
+    for recipe in ("int8-fast", "int8"):
+        out = tmp_path_factory.mktemp("undisturbed")
+        ran = tfmobile(*arguments(small, out, recipe))
+        assert ran.code == 0, ran.err
+        found[recipe] = (out / "model.tflite").read_bytes()
+    return found
 
 
 # The process kills itself at a chosen moment: a race-free stand-in for an outside `kill -9`.
@@ -54,9 +58,9 @@ def run_and_die(words: list[str], owner: str, name: str, at: int) -> None:
 
 
 def test_killed_in_calibration_the_next_run_resumes_and_is_byte_identical(
-    small: Sample, tmp_path: Path, undisturbed: bytes
+    small: Sample, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
-    words = arguments(small, tmp_path)
+    words = arguments(small, tmp_path, "int8-fast")
     # A checkpoint after 10 and after 20 of 30 samples; death at the second one, with one saved.
     run_and_die(words, "workspace.Workspace", "write_partial", 2)
     assert list((tmp_path / ".work").glob("calibrate-*.partial.json"))
@@ -64,34 +68,34 @@ def test_killed_in_calibration_the_next_run_resumes_and_is_byte_identical(
 
     ran = tfmobile(*words)
     assert ran.code == 0, ran.err
-    assert (tmp_path / "model.tflite").read_bytes() == undisturbed
+    assert (tmp_path / "model.tflite").read_bytes() == undisturbed["int8-fast"]
 
 
-@pytest.mark.parametrize("at", [1, 5, 9, 14])
+@pytest.mark.parametrize(("recipe", "at"), [("int8-fast", 1), ("int8-fast", 14), ("int8", 12), ("int8", 20)])
 def test_killed_in_writing_the_next_run_is_whole_and_byte_identical(
-    small: Sample, tmp_path: Path, undisturbed: bytes, at: int
+    small: Sample, tmp_path: Path, undisturbed: dict[str, bytes], recipe: str, at: int
 ) -> None:
-    words = arguments(small, tmp_path)
+    words = arguments(small, tmp_path, recipe)
     run_and_die(words, "workspace", "_write_durably", at)
     assert not (tmp_path / "report.html").exists()
 
     ran = tfmobile(*words)
     assert ran.code == 0, ran.err
-    assert (tmp_path / "model.tflite").read_bytes() == undisturbed
+    assert (tmp_path / "model.tflite").read_bytes() == undisturbed[recipe]
     assert not list((tmp_path / ".work").glob("*.tmp"))
 
 
 def test_killed_from_outside_at_a_random_moment_the_next_run_is_byte_identical(
-    small: Sample, tmp_path: Path, undisturbed: bytes
+    small: Sample, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
-    words = arguments(small, tmp_path)
+    words = arguments(small, tmp_path, "int8")
     with subprocess.Popen(
         [sys.executable, "-m", "tfmobile", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         deadline = time.monotonic() + 120
-        while not list(tmp_path.glob(".work/convert-*")) and time.monotonic() < deadline:
+        while not list(tmp_path.glob(".work/improve-*")) and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
     ran = tfmobile(*words)
     assert ran.code == 0, ran.err
-    assert (tmp_path / "model.tflite").read_bytes() == undisturbed
+    assert (tmp_path / "model.tflite").read_bytes() == undisturbed["int8"]
