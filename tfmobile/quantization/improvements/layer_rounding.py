@@ -21,6 +21,10 @@ ROOM = 2**25
 """How many numbers of what a layer reads are looked at."""
 MOST_INPUTS = 6144
 """Weights of a channel that are rounded together; time and memory grow with their cube and square."""
+REACH_OF_ONE_SCALE = 1
+"""Steps further than to the next whole number that weights may go where all channels share one scale: for the small
+channels it is so coarse that a larger step of one weight can make up for those of others. Elsewhere this only fits the
+samples more closely than others."""
 LARGEST = 2**31 - 1
 """A bias is stored as an int32 number of steps."""
 
@@ -147,8 +151,8 @@ def _unfit(grid: WeightGrid, stored: Array) -> str:
 def problem_of(grid: WeightGrid, x: Array, y: Array, *, centred: bool) -> solver.Problem:
     """How to round a layer that reads ``x`` [G, rows, K] and should give ``y`` [G, rows, C], both in steps.
 
-    Weights may go up or down to the next whole number; those that make the scales stay what they are. ``centred``: a
-    bias takes the mean error away. Without one, it has to be small, too.
+    Weights may go up or down to the next whole number (see REACH_OF_ONE_SCALE); those that make the scales stay what
+    they are. ``centred``: a bias takes the mean error away. Without one, it has to be small, too.
     """
     rows = np.where(grid.kept | ~grid.usual[:, None], np.rint(grid.steps), grid.steps)
     weights = _grouped(rows.T, len(x))
@@ -159,7 +163,12 @@ def problem_of(grid: WeightGrid, x: Array, y: Array, *, centred: bool) -> solver
     ridge = RIDGE * np.maximum(np.trace(xx, axis1=1, axis2=2) / size, 1e-6)[:, None, None]
     hessian = xx + ridge * np.eye(size)
     solution = np.linalg.solve(hessian, xy + ridge * weights)
-    return solver.Problem(hessian, weights, solution, np.floor(weights), np.ceil(weights))
+    low, high = np.floor(weights), np.ceil(weights)
+    if grid.scales.size == 1 and grid.steps.shape[0] > 1:
+        free = low < high
+        low = np.where(free, np.maximum(low - REACH_OF_ONE_SCALE, -grid.levels), low)
+        high = np.where(free, np.minimum(high + REACH_OF_ONE_SCALE, grid.levels), high)
+    return solver.Problem(hessian, weights, solution, low, high)
 
 
 def _grouped(weights: Array, groups: int) -> Array:

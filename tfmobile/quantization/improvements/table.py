@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 IMPROVEMENTS: Mapping[str, str] = {
     "own-range-pools": "tfmobile.quantization.improvements.own_range_pools:improve",
-    "clear-dead-channels": "tfmobile.quantization.improvements.dead_channels:improve",
     "equalize": "tfmobile.quantization.improvements.equalization:improve",
+    "clear-dead-channels": "tfmobile.quantization.improvements.dead_channels:improve",
     "absorb-bias": "tfmobile.quantization.improvements.bias_absorption:improve",
     "split-channels": "tfmobile.quantization.improvements.channel_splitting:improve",
     "clip-weights": "tfmobile.quantization.improvements.weight_clipping:improve",
