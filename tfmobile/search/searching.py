@@ -150,12 +150,19 @@ class _Search:
             with self._making:
                 made = self._tools.make(trial.candidate.recipe)
             trial.content, trial.recipe = made.content, made.recipe
-            trial.judged = self._tools.judge.judge(name, made.content, made.output)
+            trial.judged = self._strict(trial.candidate, self._tools.judge.judge(name, made.content, made.output))
         except TfmobileError as error:
             trial.error = " ".join([error.what, error.why]).strip()
         except Exception as error:  # whatever fails in one candidate must not end the search
             trial.error = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         trial.seconds = self._tools.clock() - started
+
+    def _strict(self, candidate: Candidate, judged: Judged) -> Judged:
+        """Not within, where that would have to be proven and is not."""
+        pairs = zip(judged.losses, self._task.allowances, strict=True)
+        if not candidate.needs_proof or all(loss.bound <= allowance.most for loss, allowance in pairs):
+            return judged
+        return dataclasses.replace(judged, verdict="beyond")
 
     def _timed(self) -> tuple[list[SearchTrial], tuple[str, ...]]:
         """All trials as facts, with their latency where it was measured."""
@@ -189,7 +196,7 @@ class _Search:
         return dataclasses.replace(
             base,
             verdict=judged.verdict,
-            reason=wording.judged_reason(judged),
+            reason=wording.judged_reason(judged, trial.candidate.needs_proof),
             samples=judged.samples,
             losses=judged.losses,
             agreement=judged.agreement,

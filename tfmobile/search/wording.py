@@ -31,10 +31,12 @@ def lost(loss: Loss) -> str:
     return f"loses {_short(scale * loss.value.value)} {unit}{loss.measure} ({_range(loss.value, scale)})"
 
 
-def judged_reason(judged: Judged) -> str:
+def judged_reason(judged: Judged, needs_proof: bool) -> str:
     """Of one trial."""
     words = ", ".join(lost(loss) for loss in judged.losses)
-    return f"It {words} on {judged.samples:,} samples."
+    strict = needs_proof and judged.verdict == "beyond" and judged.excess <= 0
+    more = " It changes many answers, so it is taken only when the samples prove that it is within." if strict else ""
+    return f"It {words} on {judged.samples:,} samples.{more}"
 
 
 def why_chosen(
