@@ -31,9 +31,10 @@ class Moments:
 def moments(x: Array, y: Array) -> Moments:
     """``x`` [G, rows, K] and ``y`` [G, rows, C], float32."""
     mean_x, mean_y = x.mean(axis=1, dtype=np.float64), y.mean(axis=1, dtype=np.float64)
-    off_x, off_y = (x - mean_x[:, None]).astype(np.float32), (y - mean_y[:, None]).astype(np.float32)
-    turned = off_x.swapaxes(1, 2) / np.float32(x.shape[1])
-    return Moments(mean_x, mean_y, (turned @ off_x).astype(np.float64), (turned @ off_y).astype(np.float64))
+    off_x, off_y = x - mean_x[:, None].astype(np.float32), y - mean_y[:, None].astype(np.float32)
+    turned = off_x.swapaxes(1, 2)
+    xx, xy = ((turned @ off).astype(np.float64) / x.shape[1] for off in (off_x, off_y))
+    return Moments(mean_x, mean_y, xx, xy)
 
 
 def trusted(x: Array, y: Array, weights: Array) -> tuple[Array, Array]:

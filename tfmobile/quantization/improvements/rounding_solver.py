@@ -6,6 +6,12 @@ https://arxiv.org/abs/2004.10568) without activation; A is the Hessian of Optima
 2022, https://arxiv.org/abs/2208.11580). Rounding starts in the order of GPTQ (Frantar et al. 2022,
 https://arxiv.org/abs/2210.17323), where each rounding error is made up for by the weights that are still free, and goes
 on by coordinate descent until no single weight can be moved with gain.
+
+MobileNet V1 0.25 with ImageNet weights, one scale a channel, 150 samples to fit, 500 others; signal to noise of the
+logits, in dB: rounding to the nearest 23.1, keeping the sum of each channel (SQuant, Guo et al. 2022,
+https://arxiv.org/abs/2202.07471) 23.4, AdaRound's gradient descent in 1000 steps 24.3 in three times the time, this
+24.6; weights that are not rounded at all 25.0. With one scale a tensor the nearest gives 2.2 (top-1 11 %), this 11.4
+(61 %).
 """
 
 from __future__ import annotations
