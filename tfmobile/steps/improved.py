@@ -42,9 +42,13 @@ class ImprovedModel:
 
 @dataclass(frozen=True)
 class _State:
-    """A draft without its statistics: those of ``measured``, a float .tflite with the same operators, are its own."""
+    """A draft without its statistics: those of ``measured``, a float .tflite with the same operators, are its own.
+
+    ``exact``: see ``Draft``.
+    """
 
     graph: Graph | None
+    exact: Graph | None
     floating: bytes
     measured: bytes
     ranges: Mapping[str, Range]
@@ -106,7 +110,7 @@ class _Line:
         statistics, step = self._statistics(prepared.floating)
         ranges = choose(statistics, self._recipe.ranges)
         content, quantized = self._quantize(prepared.floating, ranges, step.key)
-        return _State(graph, prepared.floating, prepared.floating, ranges, content, quantized.key), statistics
+        return _State(graph, graph, prepared.floating, prepared.floating, ranges, content, quantized.key), statistics
 
     def _statistics(self, floating: bytes) -> tuple[Statistics, Step]:
         from tfmobile.quantization.statistics_file import dump, load
@@ -163,7 +167,7 @@ class _Line:
         assert state.graph is not None
         improver = load("improvement", IMPROVEMENTS, name)
         statistics = self._translated(state)
-        draft = Draft(state.graph, state.floating, statistics, state.ranges, state.content, self._recipe)
+        draft = Draft(state.graph, state.floating, statistics, state.ranges, state.content, self._recipe, state.exact)
         found: Improved = improver(draft, self._used(statistics), self._context.progress)
         if found.graph is None and found.ranges is None:
             return None, _step(name, found, False, "There was nothing to change.")
@@ -195,7 +199,8 @@ class _Line:
         if measured is None:
             measured = floating
             ranges = {**choose(self._statistics(floating)[0], self._recipe.ranges), **(found.ranges or {})}
-        return _State(graph, floating, measured, ranges, self._quantized(floating, ranges), "")
+        exact = state.exact if found.graph is None or found.compensates else graph
+        return _State(graph, exact, floating, measured, ranges, self._quantized(floating, ranges), "")
 
     def _translated(self, state: _State) -> Statistics:
         """Statistics of the draft, under its own keys."""
@@ -212,13 +217,20 @@ class _Line:
             return {}, {"step": encode(step)}
         blobs = {**dump_graph(found.graph), "float.tflite": found.floating, "model.tflite": found.content}
         blobs["measured.tflite"] = found.measured
-        return blobs, {"step": encode(step), "graph": graph_facts(found.graph), "ranges": encode(found.ranges)}
+        return blobs, {
+            "step": encode(step),
+            "graph": graph_facts(found.graph),
+            "ranges": encode(found.ranges),
+            "is_exact": found.exact is found.graph,
+        }
 
     def _read(self, stored: Step, before: _State) -> _State:
         if "model.tflite" not in stored.blobs:
             return before
+        graph = read_graph(stored, stored.facts["graph"])
         return _State(
-            read_graph(stored, stored.facts["graph"]),
+            graph,
+            graph if stored.facts["is_exact"] else before.exact,
             stored.blobs["float.tflite"],
             stored.blobs["measured.tflite"],
             {key: (low, high) for key, (low, high) in stored.facts["ranges"].items()},

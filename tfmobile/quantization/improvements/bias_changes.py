@@ -66,6 +66,7 @@ class BiasChanges:
         if self._added:
             changed.append(f"Of these, {len(self._added)} had none and got one: {', '.join(sorted(self._added))}.")
         return Improved(
+            compensates=True,
             graph=graph,
             changed=(*changed, *self._edits.copied),
             skipped=tuple(self._skipped),

@@ -33,7 +33,7 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
 
     Samples that the draft's statistics set aside are not used.
     """
-    session = ShiftSession(draft.graph, draft.quantized)
+    session = ShiftSession(draft.target, draft.quantized)
     with contextlib.closing(session):
         _measure(session, _used(draft, samples), progress)
     changes = BiasChanges(draft.graph)

@@ -31,6 +31,8 @@ class Draft:
     """A quantized model on its way, all parts of one state.
 
     ``graph`` → ``floating`` (float .tflite) → ``statistics`` and ``ranges`` (both by calibration key) → ``quantized``.
+    ``exact``: the graph from before biases and weights made up for rounding, which alone computes in float what the
+    quantized model should; None: ``graph`` itself.
     """
 
     graph: Graph
@@ -39,6 +41,12 @@ class Draft:
     ranges: Mapping[str, Range]
     quantized: bytes
     recipe: Recipe
+    exact: Graph | None = None
+
+    @property
+    def target(self) -> Graph:
+        """What is to be computed."""
+        return self.graph if self.exact is None else self.exact
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,14 @@ class Improved:
     """What to change in a draft; nothing when ``graph`` and ``ranges`` are None.
 
     ``graph`` computes (nearly) the same in float, with other weights. Its activations keep their ranges unless
-    ``moves_activations``: then ranges are measured again. ``ranges``: only the changed ones. ``changed``: one sentence
-    a change (summed up where there are many); ``skipped``: one sentence a candidate left alone, with the reason.
+    ``moves_activations``: then ranges are measured again. ``compensates``: it makes up for rounding, and in float it is
+    not the model any more. ``ranges``: only the changed ones. ``changed``: one sentence a change (summed up where there
+    are many); ``skipped``: one sentence a candidate left alone, with the reason.
     """
 
     graph: Graph | None = None
     moves_activations: bool = False
+    compensates: bool = False
     ranges: Mapping[str, Range] | None = None
     changed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()

@@ -93,7 +93,8 @@ class Rounding:
         )
         facts = {"layers": float(len(self._rounded)), "moved_weights": float(moved), "weights": float(weights)}
         graph = self._edits.finish()
-        return Improved(graph=graph, changed=(summary, *self._edits.copied), skipped=tuple(self._skipped), facts=facts)
+        changed = (summary, *self._edits.copied)
+        return Improved(graph, compensates=True, changed=changed, skipped=tuple(self._skipped), facts=facts)
 
     def _round(self, layer: WeightedLayer, grid: WeightGrid, stop: Stop, passage: Passage, found: Sample) -> None:
         problem = problem_of(grid, found.x, found.y, centred=layer.bias is not None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfmobile.graph.model import Array, Graph
+from tfmobile.graph.model import Array
 from tfmobile.progress import Progress
 from tfmobile.quantization.improvements.draft import Draft, Improved, Samples
 from tfmobile.quantization.improvements.layer_rounding import Rounding
@@ -38,7 +38,7 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
     numbers of them: ``check_grid`` compares. Uses at most MOST_SAMPLES of those that the draft's statistics did not set
     aside, in the order of their content, so the order of ``samples`` does not matter.
     """
-    session = open_session(exact_graph(draft), draft.quantized, switched=False)
+    session = open_session(draft.target, draft.quantized, switched=False)
     network, batch = session.network, session.batch
     session.close()
     feeds = _feeds(draft, samples, batch)
@@ -50,15 +50,6 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
             work.visit(stop, passage, ROWS)
         progress(NAME, total, total)
     return work.finish()
-
-
-def exact_graph(draft: Draft) -> Graph:
-    """The graph that says what layers should give.
-
-    That of a draft whose biases make up for rounding no longer does: the ``exact`` one was before it.
-    """
-    exact: Graph | None = getattr(draft, "exact", None)
-    return draft.graph if exact is None else exact
 
 
 def _feeds(draft: Draft, samples: Samples, batch: bool) -> list[dict[str, Array]]:
