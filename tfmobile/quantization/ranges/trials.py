@@ -28,6 +28,8 @@ MOST_VALUES = 2**25
 MOST_OPERATIONS = 3e10
 """For the answers of the float model alone: it limits the number of samples, but not below FEWEST."""
 FEWEST = 32
+SMALLEST_SCALE = 1e-30
+"""Values in steps of a smaller scale may not fit into float32."""
 
 
 def rounded(values: Array, range_: Range) -> Array:
@@ -37,7 +39,7 @@ def rounded(values: Array, range_: Range) -> Array:
     """
     low, high = range_
     scale = np.float32((high - low) / 255)
-    if not scale > 0:
+    if not scale > SMALLEST_SCALE:
         return np.zeros_like(values)
     zero = np.rint(-low / scale)
     grid = values / scale
