@@ -105,7 +105,7 @@ def run(name: str, case: Case, max_drop: float, out: Path) -> str:
         search.chosen,
         str(len(search.trials)),
         str(len(chosen.higher)),
-        f"{100 * loss:.1f} of {chosen.samples}",
+        f"{100 * loss + 0.0:.1f} of {chosen.samples}",
         f"{-100 * change.value:.1f} ({-100 * change.high:.1f} to {-100 * change.low:.1f}) of {checked.samples}",
         f"{100 * same.value:.1f} %",
         f"{len(report.optimized.content) / 1000:.0f} kB",

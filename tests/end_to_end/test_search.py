@@ -29,15 +29,18 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     layers = keras.layers
     first = layers.Conv2D(4, 4, strides=4, activation="relu", name="first")
     last = layers.Dense(4, activation="softmax", name="last")
-    model = keras.Sequential([keras.Input((8, 8, 1)), first, layers.Flatten(), last])
+    middle = layers.Dense(256, activation="relu", name="middle")
+    model = keras.Sequential([keras.Input((8, 8, 1)), first, layers.Flatten(), middle, last])
     kernel, bias = np.full((4, 4, 1, 4), 1 / 16, np.float32), np.zeros(4, np.float32)
     kernel[..., 3] = 250 * np.where(np.indices((4, 4)).sum(0) % 2, 1, -1)[..., np.newaxis]
     bias[3] = -10_000
-    weights = np.zeros((16, 4), np.float32)
+    weights, choice = np.zeros((16, 256), np.float32), np.zeros((256, 4), np.float32)
     for quarter in range(4):
-        weights[4 * quarter : 4 * quarter + 3, quarter] = [3, 4, 5]
+        weights[4 * quarter : 4 * quarter + 3, quarter::4] = [[3], [4], [5]]
+        choice[quarter::4, quarter] = 1 / 64
     first.set_weights([kernel, bias])
-    last.set_weights([weights, np.zeros(4, np.float32)])
+    middle.set_weights([weights, np.zeros(256, np.float32)])
+    last.set_weights([choice, np.zeros(4, np.float32)])
     model.save(folder / "model.keras")
     random = np.random.default_rng(0)
     labels = random.integers(0, 4, 120)
@@ -93,7 +96,8 @@ def test_the_layer_that_spoils_the_answer_gets_more_bits(searched: tuple[Path, A
     _, found = searched
     trials = {trial["name"]: trial for trial in found["search"]["trials"]}
     assert trials["coarse"]["verdict"] == "beyond"
-    assert trials[found["search"]["chosen"]]["higher"] == ["sequential_1/first_1/Relu"]
+    (layer,) = trials[found["search"]["chosen"]]["higher"]
+    assert "first" in layer
 
 
 def test_the_recipe_of_every_candidate_makes_the_same_bytes_again(
@@ -106,6 +110,7 @@ def test_the_recipe_of_every_candidate_makes_the_same_bytes_again(
     assert set(again["recipe"]["precision"].values()) == {"float16"}
 
 
+@pytest.mark.slow
 def test_one_set_of_samples_is_divided_and_the_parts_can_be_used_again(small: Sample, tmp_path: Path) -> None:
     one = ["optimize", small.model, "--data", small.test, *FAST]
     found = report(tfmobile(*one, "--max-drop", "5", "--json", "-o", tmp_path / "a"))
@@ -121,6 +126,7 @@ def test_one_set_of_samples_is_divided_and_the_parts_can_be_used_again(small: Sa
     assert (tmp_path / "b" / "model.tflite").read_bytes() == (tmp_path / "a" / "model.tflite").read_bytes()
 
 
+@pytest.mark.slow
 def test_without_labels_the_original_s_own_confidence_says_what_is_lost(small: Sample, tmp_path: Path) -> None:
     unlabelled = ["optimize", small.model, "--calibrate-with", small.calibration, *FAST]
     found = report(tfmobile(*unlabelled, "--max-drop", "2", "--json", "-o", tmp_path))
@@ -144,6 +150,7 @@ def test_what_cannot_be_searched_for_is_refused_before_any_work(
     assert says in ran.err
 
 
+@pytest.mark.slow
 def test_a_metric_of_one_s_own_decides_when_its_direction_is_known(small: Sample, tmp_path: Path) -> None:
     (tmp_path / "quality.py").write_text(
         "def sharpness(outputs, label): return float(max(next(iter(outputs.values()))[0]))\n"
@@ -171,6 +178,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_killed_in_the_search_the_next_run_goes_on_and_chooses_the_same(
     uneven: Sample, coarse: Path, searched: tuple[Path, Any], tmp_path: Path
 ) -> None:

@@ -70,6 +70,14 @@ def test_a_mixture_of_many_layers_is_compared_with_whole_recipes_of_more_bits() 
     assert ["float32"] not in batches
 
 
+def test_layers_are_mixed_into_a_recipe_of_8_bit_activations_only() -> None:
+    first = (*BASES[:2], recipe("weight-int4"))
+    proposals = propose(Space(first, (), first=3), lambda tried: LAYERS)
+    batch = next(proposals)
+    tried = tuple(Tried(one, "beyond", -0.5 if one.name == "weight-int4" else 2.0, one.recipe) for one in batch)
+    assert [one.name for one in proposals.send(tried)] == ["int8-fast-1-float16", "int8-fast-2-float16"]
+
+
 def test_a_target_without_mixtures_goes_on_to_other_recipes() -> None:
     batches = drive(lambda one: one.name == "float16", space=Space(BASES, FALLBACKS, mixing=False))
     assert batches == [["int8-fast", "int8"], ["int8-best"], ["dynamic-int8", "float16"]]

@@ -122,7 +122,8 @@ def _mix(
     space: Space, tried: Sequence[Tried], rank: Rank
 ) -> Generator[tuple[Candidate, ...], tuple[Tried, ...], tuple[Tried, bool] | None]:
     """The mixed model within the budget, and whether it has many layers of higher precision."""
-    usable = [one for one in tried if one.verdict != "failed"]
+    # Only where activations have 8 bits is there something that a layer can have more of.
+    usable = [one for one in tried if one.verdict != "failed" and one.recipe.activations == "int8"]
     if not space.mixing or not usable:
         return None
     base = min(usable, key=lambda one: one.excess)
