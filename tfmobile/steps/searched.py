@@ -60,6 +60,8 @@ def search(
     found = decode(Search, step.facts["search"])
     _fold(context, before, found)
     _write(context, found)
+    if context.plan.data.data:
+        context.note("The search has seen the samples of --data: on others the chosen model may be a little worse.")
     if found.ended == "time":
         context.note(found.notes[0])
     return decode(Recipe, step.facts["recipe"]), found
