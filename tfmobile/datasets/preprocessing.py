@@ -172,8 +172,8 @@ def _validate_channels(preprocessing: Preprocessing) -> None:
 
 def parse_size(text: str) -> tuple[int, int]:
     """``224x224`` or ``224`` → (height, width); raises UsageError."""
-    parts = text.lower().split("x")
-    if len(parts) in (1, 2) and all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+    parts = [part.strip() for part in text.lower().split("x")]
+    if len(parts) in (1, 2) and all(part.isdecimal() and int(part) > 0 for part in parts):
         return int(parts[0]), int(parts[-1])
     raise UsageError(f"'{text}' is no size.", fixes=["Give height x width in pixels, for example 224x224."])
 
