@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from tfmobile.artifacts import LayerError
+from tfmobile.artifacts import FloatCosts, LayerError
 from tfmobile.diagnosis.effects import Effects, damage, measure_effects
 from tfmobile.graph.model import Array, Graph
 from tfmobile.progress import Progress, silent
@@ -13,8 +13,8 @@ from tfmobile.progress import Progress, silent
 RUNS = 1600
 """So many times the model is simulated in all: with more layers, on fewer samples."""
 FEWEST, MOST = 8, 48
-CHEAPEST = 0.25
-"""No layer counts as cheaper than this part of the median: times near zero are noise."""
+NOTICEABLE = 0.02
+"""Costs far below this part of the whole model do not matter: then gain alone decides."""
 
 
 def sample_count(layers: int) -> int:
@@ -33,8 +33,8 @@ def rank_layers(
     """Names of layers by falling gain per cost, by the integer simulation of ``quantized``.
 
     ``graph`` became ``floating`` (a float .tflite), and that became ``quantized``. Only layers that can be named count.
-    ``costs`` (any unit) by layer; one without costs the median. Raises UnsupportedError where the model cannot
-    be simulated.
+    ``costs`` by layer, as parts of the whole model's; one without costs nothing. Raises UnsupportedError where the model
+    cannot be simulated.
     """
     from tfmobile.quantization.backends.precision import layer_names
     from tfmobile.quantization.simulation import open_simulation
@@ -69,18 +69,24 @@ def gains(effects: Effects) -> dict[str, float]:
 
 def by_gain(gain: Mapping[str, float], costs: Mapping[str, float]) -> tuple[str, ...]:
     """Names by falling gain per cost; those without any gain are left out. Ties in order of names."""
-    known = sorted(cost for name, cost in costs.items() if name in gain and cost > 0)
-    usual = known[len(known) // 2] if known else 1.0
 
     def worth(name: str) -> float:
-        return gain[name] / max(costs.get(name, usual), CHEAPEST * usual)
+        return gain[name] / (max(costs.get(name, 0.0), 0.0) + NOTICEABLE)
 
     return tuple(sorted((name for name in gain if gain[name] > 0), key=lambda name: (-worth(name), name)))
 
 
 def more_bytes(floating: bytes) -> dict[str, float]:
-    """By layer, how many bytes its weights take more in float16 than in int8; a layer without weights takes none."""
+    """By layer, what float16 weights take more than int8 ones, as a part of all int8 weights."""
     from tfmobile.runtime import describe
     from tfmobile.runtime.operator_names import layer_of
 
-    return {layer_of(op.output): op.weight_bytes / 4 for op in describe(floating).ops}
+    ops = describe(floating).ops
+    total = sum(op.weight_bytes for op in ops) or 1
+    return {layer_of(op.output): op.weight_bytes / total for op in ops}
+
+
+def more_time(costs: FloatCosts) -> dict[str, float]:
+    """By layer, what it takes longer in float, as a part of the time of all layers in int8."""
+    total = sum(cost.int8_us for cost in costs.layers.values()) or 1.0
+    return {name: cost.us / total for name, cost in costs.layers.items()}

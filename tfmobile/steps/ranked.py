@@ -87,12 +87,12 @@ def _model(
 
 
 def _costs(context: Context, floating: bytes, content: bytes) -> tuple[Mapping[str, float], list[str]]:
-    """By layer, what its higher precision costs: measured microseconds, or bytes where size is the objective.
+    """By layer, what its higher precision costs: measured time, or bytes where size is the objective; as parts of all.
 
     Without a measurement all layers cost the same, which the notes say.
     """
     from tfmobile.benchmarking import float_costs
-    from tfmobile.search.ranking import more_bytes
+    from tfmobile.search.ranking import more_bytes, more_time
 
     plan = context.plan
     if plan.search.objective == "size":
@@ -108,7 +108,7 @@ def _costs(context: Context, floating: bytes, content: bytes) -> tuple[Mapping[s
         )
     except TfmobileError as error:
         return {}, [f"Layers could not be timed ({error.what}): all count as equally slow in float."]
-    return {name: cost.us for name, cost in found.layers.items()}, []
+    return more_time(found), []
 
 
 def _spread(context: Context, inputs: tuple[TensorFact, ...], count: int) -> list[Mapping[str, Array]]:
