@@ -33,8 +33,8 @@ def rank_layers(
     """Names of layers by falling gain per cost, by the integer simulation of ``quantized``.
 
     ``graph`` became ``floating`` (a float .tflite), and that became ``quantized``. Only layers that can be named count.
-    ``costs`` by layer, as parts of the whole model's; one without costs nothing. Raises UnsupportedError where the model
-    cannot be simulated.
+    ``costs`` by layer, as parts of the whole model's; one without costs nothing. Raises UnsupportedError where the
+    model cannot be simulated.
     """
     from tfmobile.quantization.backends.precision import layer_names
     from tfmobile.quantization.simulation import open_simulation
