@@ -1,23 +1,11 @@
-"""One self-contained page: styles, script, plots and pictures inside; nothing is fetched, no text is trusted.
-
-All text is escaped by the template engine, and a Content-Security-Policy names the page's own style and script by hash,
-so that even a hole in the escaping could run nothing.
-"""
+"""report.html: all facts of a run on one page."""
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
-import re
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from markupsafe import Markup, escape
 
 from tfmobile.artifacts import Report
-from tfmobile.reporting.selection import setting
+from tfmobile.reporting.html_page import model_title, render
 from tfmobile.reporting.verdict import verdicts
 from tfmobile.reporting.views.accuracy import accuracy_view
 from tfmobile.reporting.views.cards import cards
@@ -30,20 +18,10 @@ from tfmobile.reporting.views.size import size_view
 from tfmobile.reporting.views.stages import stages_view
 from tfmobile.reporting.views.table import table
 
-if TYPE_CHECKING:
-    import jinja2
-
-TEMPLATES = Path(__file__).with_name("templates")
-_INTERVAL = re.compile(r"\([−+]?[\d.,]+ to [−+]?[\d.,]+[^()]{0,3}\)")
-_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|B|kB|MB|GB|dB|points?|samples?|threads?)\b|%)")
-ICONS = {"good": "✓", "neutral": "=", "caution": "!", "bad": "✕", "unknown": "–"}
-TONE_WORDS = {"good": "Good", "neutral": "Unchanged", "caution": "Caution", "bad": "Problem", "unknown": "Not measured"}
-
 
 def to_html(report: Report) -> str:
     """The whole page as text; open it from a file, without a network."""
     words = verdicts(report)
-    style, script = (_read(name) for name in ("report.css", "report.js"))
     context = {
         "title": model_title(report.source.path),
         "words": words,
@@ -62,16 +40,8 @@ def to_html(report: Report) -> str:
         "recipe_summary": str(report.recipe.get("summary", "")),
         "source_notes": [note for note in report.source.notes if note not in report.notes],
         "report": report,
-        "style": Markup(style),
-        "script": Markup(script),
-        "policy": _policy(style, script),
     }
-    return _environment().get_template("report.html.j2").render(context)
-
-
-def model_title(path: str) -> str:
-    """The last two parts of the path: ``mobilenet_v1/frozen.pb`` says more than ``frozen.pb``."""
-    return "/".join(part for part in Path(path).parts[-2:] if part not in ("/", "..", "."))
+    return render("report.html.j2", context, styles=["report.css"], scripts=["page.js", "copy.js"])
 
 
 def moment(text: str) -> str:
@@ -81,42 +51,3 @@ def moment(text: str) -> str:
     except ValueError:
         return text
     return f"{found:%Y-%m-%d %H:%M} {found.tzname() or ''}".strip()
-
-
-def together(text: object) -> Markup:
-    """Escaped text in which no line breaks between a number and its unit, nor within an interval."""
-    kept = _INTERVAL.sub(lambda found: found.group().replace(" ", "\u00a0"), str(escape(text)))
-    return Markup(_UNIT.sub("\u00a0", kept))
-
-
-def _policy(style: str, script: str) -> str:
-    """Only this style, this script, and pictures inside the page."""
-    return (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _read(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8").strip()
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    shared: dict[str, Any] = {"icons": ICONS, "tone_words": TONE_WORDS, "setting": setting}
-    environment.globals.update(shared)
-    environment.filters["together"] = together
-    return environment

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tfmobile.artifacts import Evaluation, ModelAccuracy, Report
 from tfmobile.reporting import formatting
 from tfmobile.reporting.charts.op_kinds import words as kind_words
-from tfmobile.reporting.html_report import model_title
+from tfmobile.reporting.html_page import model_title
 from tfmobile.reporting.judgement import Tone
 from tfmobile.reporting.search_table import print_search
 from tfmobile.reporting.selection import compared, main_ratios, main_rows

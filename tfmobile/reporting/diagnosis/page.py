@@ -1,17 +1,11 @@
-"""The page of a diagnosis: one HTML file with its style, script and plots inside; nothing is fetched.
-
-All text is escaped, and a Content-Security-Policy names the page's own style and script by hash.
-"""
+"""The page of a diagnosis: findings, plots of the worst layers, and every layer in a table."""
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
@@ -31,14 +25,10 @@ from tfmobile.reporting.diagnosis.wording import (
     tone,
     worst_layers,
 )
-from tfmobile.reporting.html_report import ICONS, TONE_WORDS, model_title, together
+from tfmobile.reporting.html_page import model_title, render
 from tfmobile.reporting.layers import short_names
 from tfmobile.reporting.views.table import Row, Table, table
 
-if TYPE_CHECKING:
-    import jinja2
-
-SHARED = Path(__file__).parents[1] / "templates"
 OWN = Path(__file__).with_name("templates")
 SHOWN = 4
 """For so many layers ranges and histograms are drawn."""
@@ -71,8 +61,6 @@ class LayerView:
 
 def to_html(found: Diagnosis) -> str:
     """The whole page as text; open it from a file, without a network."""
-    style = "\n".join(_read(path) for path in (SHARED / "report.css", OWN / "diagnosis.css"))
-    script = _read(OWN / "diagnosis.js")
     context = {
         "title": model_title(found.model),
         "found": found,
@@ -90,12 +78,9 @@ def to_html(found: Diagnosis) -> str:
         "drawn": [_layer(one, found) for one in _drawn(found)],
         "scalings": _scalings(found),
         "measured": measured_on(found),
-        "style": Markup(style),
-        "script": Markup(script),
-        "policy": f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'",
     }
-    return _environment().get_template("diagnosis.html.j2").render(context)
+    styles = ["report.css", "diagnosis.css"]
+    return render("diagnosis.html.j2", context, styles=styles, scripts=["page.js"], folder=OWN)
 
 
 def _finding(one: Finding) -> FindingView:
@@ -173,27 +158,3 @@ def _scalings(found: Diagnosis) -> Table:
     ]
     heads = ("Scaling", "Colours", "Confidence", "Top-1")
     return table("Common preprocessings on the float model", heads, rows, [2, 3])
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip()
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([OWN, SHARED]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update({"icons": ICONS, "tone_words": TONE_WORDS})
-    environment.filters["together"] = together
-    return environment

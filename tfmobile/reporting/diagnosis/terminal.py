@@ -16,7 +16,7 @@ from tfmobile.reporting.diagnosis.wording import (
     tone,
     worst_layers,
 )
-from tfmobile.reporting.html_report import model_title
+from tfmobile.reporting.html_page import model_title
 from tfmobile.reporting.layers import clip, short_names
 from tfmobile.reporting.table import MARKS, STYLES
 
