@@ -134,7 +134,7 @@ class Workspace:
             ) from cause
 
     def _remove_leftovers(self) -> None:
-        for leftover in self.work.glob("*.tmp"):
+        for leftover in [*self.work.glob("*.tmp"), *self.work.glob(f".{_SCRATCH}*")]:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
     def _read_step(self, folder: Path, key: str) -> Step | None:

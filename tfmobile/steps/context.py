@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tfmobile.artifacts import SourceModel, TensorFact
 from tfmobile.fingerprint import of_data, versions
@@ -16,6 +18,9 @@ from tfmobile.workspace import Product, Step, Workspace
 
 VERIFY_SAMPLES = 4
 """How many samples each rewrite and conversion is verified on."""
+RANDOM_SAMPLES = 100
+Fed: TypeAlias = tuple[str, "int | None", dict[str, Array]]
+"""A sample: its name, its class where it has one, and its arrays by input key."""
 
 
 @dataclass
@@ -72,13 +77,34 @@ def input_facts(source: SourceModel) -> tuple[TensorFact, ...]:
 
 def some_feeds(plan: Plan, path: str | None, inputs: tuple[TensorFact, ...], count: int) -> list[dict[str, Array]]:
     """The first ``count`` preprocessed samples at ``path``; none without data."""
-    from tfmobile.datasets import feed, open_dataset
-
     if path is None or path == "random":
         return []
-    found: list[dict[str, Array]] = []
-    for _, sample in open_dataset(plan.data_spec(path)).iterate():
-        found.append(feed(sample, plan.preprocessing, inputs))
-        if len(found) == count:
-            break
-    return found
+    _, feeds = feeds_at(plan, path, inputs)
+    return [feed for _, _, feed in itertools.islice(feeds, count)]
+
+
+def feeds_at(
+    plan: Plan, path: str, inputs: tuple[TensorFact, ...], *, most: int | None = None
+) -> tuple[int, Iterator[Fed]]:
+    """How many samples there are at ``path``, and each of them preprocessed; ``most``: so many, evenly spread.
+
+    At ``random`` there are seeded random numbers, RANDOM_SAMPLES or ``most``.
+    """
+    from tfmobile.datasets import feed, open_dataset
+    from tfmobile.quantization import random_feeds
+
+    if path == "random":
+        count = most or RANDOM_SAMPLES
+        return count, ((name, None, values) for name, values in random_feeds(inputs, count, 0))
+    spec = plan.data_spec(path)
+    if most is not None:
+        spec = dataclasses.replace(spec, limit=min(most, plan.data.limit or most))
+    dataset = open_dataset(spec)
+    return len(dataset), (
+        (
+            sample.name,
+            sample.label if isinstance(sample.label, int) else None,
+            feed(sample, plan.preprocessing, inputs),
+        )
+        for _, sample in dataset.iterate()
+    )

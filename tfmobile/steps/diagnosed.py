@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfmobile.artifacts import (
     Calibration,
@@ -22,11 +22,11 @@ from tfmobile.datasets.stored import StoredSamples, store
 from tfmobile.errors import UnsupportedError, VerificationError
 from tfmobile.graph.model import Array
 from tfmobile.quantization.recipe import Recipe
-from tfmobile.steps.context import Context
+from tfmobile.steps.context import Context, feeds_at
 from tfmobile.steps.improved import improve, wants_statistics
 from tfmobile.steps.model import Prepared
 from tfmobile.steps.samples import CalibrationSamples
-from tfmobile.workspace import sha256
+from tfmobile.steps.tensor_statistics import measure
 
 if TYPE_CHECKING:
     from tfmobile.diagnosis import Explanation
@@ -76,7 +76,7 @@ def diagnose(
 
     started = time.perf_counter()
     with CalibrationSamples(context, inputs) as samples:
-        statistics = measured(context, prepared.floating, samples)
+        statistics, _ = measure(context, prepared.floating, samples)
         plain = quantize_plainly(context, recipe, prepared, samples, statistics)
         made = quantize_by_recipe(context, recipe, prepared, inputs) or plain
         held = _held(context, inputs, samples)
@@ -147,42 +147,13 @@ def quantize_by_recipe(
     return Made(found.content, found.floating, found.improvement)
 
 
-def measured(context: Context, floating: bytes, samples: CalibrationSamples) -> Statistics:
-    """Statistics of a float model over the samples to fit on; the same step as where a recipe needs them."""
-    from tfmobile.quantization.statistics import measure_statistics
-    from tfmobile.quantization.statistics_file import dump, load
-
-    def compute() -> tuple[Mapping[str, bytes], Mapping[str, Any]]:
-        found = measure_statistics(floating, samples.fit, progress=context.progress)
-        return {"statistics.npz": dump(found)}, {"samples": len(found.samples), "set_aside": list(found.set_aside)}
-
-    step = context.step("statistics", {"model": sha256(floating), "samples": samples.key}, compute)
-    return load(step.blobs["statistics.npz"])
-
-
 def _held(context: Context, inputs: tuple[TensorFact, ...], samples: CalibrationSamples) -> StoredSamples:
     """Samples that no range was measured on: those of --data, where calibration has its own, else held back ones."""
     plan = context.plan
     if plan.data.data is None or not _apart(context):
         return samples.held
-    from tfmobile.datasets import feed, open_dataset
-
-    dataset = open_dataset(dataclasses.replace(plan.data_spec(plan.data.data), limit=_limit(plan.data.limit)))
-    return store(
-        (
-            (
-                sample.name,
-                sample.label if isinstance(sample.label, int) else None,
-                feed(sample, plan.preprocessing, inputs),
-            )
-            for _, sample in dataset.iterate()
-        ),
-        context.workspace.scratch("judged", samples.key),
-    )
-
-
-def _limit(given: int | None) -> int:
-    return min(given or MOST_ANSWERS, MOST_ANSWERS)
+    _, feeds = feeds_at(plan, plan.data.data, inputs, most=MOST_ANSWERS)
+    return store(feeds, context.workspace.scratch("judged", samples.key))
 
 
 def _answers(context: Context, content: bytes, feeds: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:

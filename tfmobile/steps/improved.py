@@ -23,6 +23,7 @@ from tfmobile.steps.context import Context
 from tfmobile.steps.judged import Judge
 from tfmobile.steps.model import Prepared, dump_graph, graph_facts, read_graph
 from tfmobile.steps.samples import CalibrationSamples
+from tfmobile.steps.tensor_statistics import measure
 from tfmobile.workspace import Product, Step, sha256
 
 NEEDS_GRAPH = "The source is a .tflite: improvements work on the TensorFlow graph, and only ranges were chosen."
@@ -75,6 +76,7 @@ class _Line:
 
     def __init__(self, context: Context, recipe: Recipe, samples: CalibrationSamples, io: str, judge: Judge) -> None:
         self._context, self._recipe, self._samples, self._io, self._judge = context, recipe, samples, io, judge
+        self._measured: dict[bytes, tuple[Statistics, Step]] = {}
 
     def run(self, prepared: Prepared) -> ImprovedModel:
         graph = prepared.rewrite.graph if prepared.rewrite is not None else None
@@ -113,17 +115,10 @@ class _Line:
         return _State(graph, graph, prepared.floating, prepared.floating, ranges, content, quantized.key), statistics
 
     def _statistics(self, floating: bytes) -> tuple[Statistics, Step]:
-        from tfmobile.quantization.statistics_file import dump, load
-
-        def compute() -> Product:
-            from tfmobile.quantization.statistics import measure_statistics
-
-            found = measure_statistics(floating, self._samples.fit, progress=self._context.progress)
-            return {"statistics.npz": dump(found)}, {"samples": len(found.samples), "set_aside": list(found.set_aside)}
-
-        options = {"model": sha256(floating), "samples": self._samples.key}
-        step = self._context.step("statistics", options, compute)
-        return load(step.blobs["statistics.npz"]), step
+        """Read once for all improvements that leave the activations where they are."""
+        if floating not in self._measured:
+            self._measured[floating] = measure(self._context, floating, self._samples)
+        return self._measured[floating]
 
     def _quantize(self, floating: bytes, ranges: Mapping[str, Range], key: Any) -> tuple[bytes, Step]:
         def compute() -> Product:

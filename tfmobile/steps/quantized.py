@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfmobile.artifacts import Calibration, LayerError, LoadTest, TensorFact
@@ -11,10 +11,9 @@ from tfmobile.codec import decode, encode
 from tfmobile.errors import DataError
 from tfmobile.graph.model import Array
 from tfmobile.quantization.recipe import Recipe
-from tfmobile.steps.context import Context, data_key
+from tfmobile.steps.context import Context, data_key, feeds_at
 from tfmobile.workspace import Product, Step, digest
 
-RANDOM_SAMPLES = 100
 CHECKPOINT_EVERY = 100
 
 
@@ -33,10 +32,10 @@ def calibrate(
 
         saved = context.workspace.read_partial("calibrate", partial)
         start = decode(Calibration, saved) if saved else None
-        total, feeds = _feeds(context, path, inputs)
+        total, feeds = feeds_at(context.plan, path, inputs)
         result = run_calibration(
             floating,
-            itertools.islice(feeds, start.samples if start else 0, None),
+            ((name, feed) for name, _, feed in itertools.islice(feeds, start.samples if start else 0, None)),
             source=path,
             start=start,
             checkpoint=lambda done: context.workspace.write_partial("calibrate", partial, encode(done)),
@@ -51,19 +50,6 @@ def calibrate(
     calibration = decode(Calibration, dict(step.facts))
     context.note(*calibration.notes)
     return calibration, step
-
-
-def _feeds(
-    context: Context, path: str, inputs: tuple[TensorFact, ...]
-) -> tuple[int, Iterator[tuple[str, Mapping[str, Array]]]]:
-    from tfmobile.datasets import feed, open_dataset
-    from tfmobile.quantization import random_feeds
-
-    if path == "random":
-        return RANDOM_SAMPLES, iter(random_feeds(inputs, RANDOM_SAMPLES, 0))
-    plan = context.plan
-    dataset = open_dataset(plan.data_spec(path))
-    return len(dataset), ((sample.name, feed(sample, plan.preprocessing, inputs)) for _, sample in dataset.iterate())
 
 
 def stand_in_feeds(context: Context, inputs: tuple[TensorFact, ...], count: int) -> list[Mapping[str, Array]]:

@@ -10,7 +10,7 @@ from tfmobile.errors import TfmobileError, UnsupportedError
 from tfmobile.graph.model import Array, Graph
 from tfmobile.quantization.recipe import Recipe
 from tfmobile.steps.by_recipe import Quantized
-from tfmobile.steps.context import Context
+from tfmobile.steps.context import Context, feeds_at
 from tfmobile.steps.improved import improve, wants_statistics
 from tfmobile.steps.model import Prepared
 from tfmobile.workspace import Product, sha256
@@ -113,12 +113,5 @@ def _costs(context: Context, floating: bytes, content: bytes) -> tuple[Mapping[s
 
 def _spread(context: Context, inputs: tuple[TensorFact, ...], count: int) -> list[Mapping[str, Array]]:
     """Samples to fit on, evenly spread over them."""
-    from tfmobile.datasets import feed, open_dataset
-    from tfmobile.quantization import random_feeds
-
-    plan, path = context.plan, context.plan.calibration_path
-    if path is None or path == "random":
-        return [values for _, values in random_feeds(inputs, count, 0)]
-    most = min(count, plan.data.limit or count)
-    dataset = open_dataset(dataclasses.replace(plan.data_spec(path), limit=most))
-    return [feed(sample, plan.preprocessing, inputs) for _, sample in dataset.iterate()]
+    path = context.plan.calibration_path or "random"
+    return [feed for _, _, feed in feeds_at(context.plan, path, inputs, most=count)[1]]

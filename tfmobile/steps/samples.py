@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from tfmobile.artifacts import TensorFact
-from tfmobile.datasets.stored import StoredSamples, split, store
-from tfmobile.graph.model import Array
+from tfmobile.datasets.stored import StoredSamples, open_stored, split, store
 from tfmobile.quantization.sample_checks import SampleChecks
-from tfmobile.quantization.sample_screening import Screening, screen_inputs
-from tfmobile.steps.context import Context, data_key
+from tfmobile.quantization.sample_screening import screen_inputs
+from tfmobile.steps.context import Context, Fed, data_key, feeds_at
 from tfmobile.workspace import Product, digest
 
-RANDOM_SAMPLES = 100
 HELD_BACK_MOST = 128
 """More samples would judge little better, and take longer than the improvements themselves."""
 
@@ -31,6 +29,7 @@ class CalibrationSamples:
         self._context, self._inputs, self.source = context, inputs, path
         self.random = path == "random"
         self._checks = SampleChecks()
+        self._read: StoredSamples | None = None
         self.key = digest({"samples": data_key(context.plan, path), "inputs": [str(fact) for fact in inputs]})
 
     def __enter__(self) -> CalibrationSamples:
@@ -43,41 +42,46 @@ class CalibrationSamples:
 
     @functools.cached_property
     def _stored(self) -> StoredSamples:
+        """Once they were read and checked, a folder that an earlier reader left is as good as the source."""
+        folder = self._context.workspace.scratch("samples", self.key)
+        self._facts  # noqa: B018  (the step reads and checks them)
+        return self._read or open_stored(folder) or self._store()
+
+    def _store(self) -> StoredSamples:
         return store(self._feeds(), self._context.workspace.scratch("samples", self.key))
 
     @functools.cached_property
-    def _screened(self) -> Screening:
-        """Before the split: an odd sample must neither be fitted on nor judge."""
-        return screen_inputs(self._stored)
-
-    @functools.cached_property
     def _parts(self) -> tuple[StoredSamples, StoredSamples]:
-        return split(self._stored.subset(np.flatnonzero(self._screened.kept).tolist()))
+        return _divided(self._stored, self._facts["odd"])
 
     @property
     def fit(self) -> StoredSamples:
         return self._parts[0]
 
-    @functools.cached_property
+    @property
     def held(self) -> StoredSamples:
-        held = self._parts[1]
-        return held.subset(range(min(len(held), HELD_BACK_MOST)))
+        return self._parts[1]
 
     @functools.cached_property
     def _facts(self) -> Mapping[str, Any]:
         """Known from the workspace when an earlier run has read the samples."""
 
         def compute() -> Product:
-            notes = [f"{self._stored.duplicates} calibration samples are copies of others and were left out."]
+            self._read = stored = self._store()
+            screened = screen_inputs(stored)
+            odd = np.flatnonzero(~screened.kept).tolist()
+            fit, held = _divided(stored, odd)
+            copies = [f"{stored.duplicates} calibration samples are copies of others and were left out."]
             return {}, {
-                "samples": len(self._stored),
-                "fit": len(self.fit),
-                "held_back": len(self.held),
-                "set_aside": list(self._screened.set_aside),
+                "samples": len(stored),
+                "fit": len(fit),
+                "held_back": len(held),
+                "odd": odd,
+                "set_aside": list(screened.set_aside),
                 "notes": [
-                    *(notes if self._stored.duplicates else ()),
-                    *self._checks.notes(len(self._stored)),
-                    *self._screened.notes,
+                    *(copies if stored.duplicates else ()),
+                    *self._checks.notes(len(stored)),
+                    *screened.notes,
                 ],
             }
 
@@ -105,8 +109,8 @@ class CalibrationSamples:
     def notes(self) -> tuple[str, ...]:
         return tuple(self._facts["notes"])
 
-    def _feeds(self) -> Iterator[tuple[str, int | None, Mapping[str, Array]]]:
-        total, feeds = self._source_feeds()
+    def _feeds(self) -> Iterator[Fed]:
+        total, feeds = feeds_at(self._context.plan, self.source, self._inputs)
         count = 0
         for count, (name, label, feed) in enumerate(feeds, 1):
             self._checks.see(name, feed)
@@ -114,20 +118,9 @@ class CalibrationSamples:
             yield name, label, feed
         self._checks.finish(count)
 
-    def _source_feeds(self) -> tuple[int, Iterator[tuple[str, int | None, Mapping[str, Array]]]]:
-        from tfmobile.datasets import feed, open_dataset
-        from tfmobile.quantization import random_feeds
 
-        if self.random:
-            made = random_feeds(self._inputs, RANDOM_SAMPLES, 0)
-            return RANDOM_SAMPLES, ((name, None, values) for name, values in made)
-        plan = self._context.plan
-        dataset = open_dataset(plan.data_spec(self.source))
-        return len(dataset), (
-            (sample.name, _class(sample.label), feed(sample, plan.preprocessing, self._inputs))
-            for _, sample in dataset.iterate()
-        )
-
-
-def _class(label: object) -> int | None:
-    return label if isinstance(label, int) else None
+def _divided(stored: StoredSamples, odd: Sequence[int]) -> tuple[StoredSamples, StoredSamples]:
+    """To fit on and held back; an odd sample must neither be fitted on nor judge."""
+    left_out = set(odd)
+    fit, held = split(stored.subset(place for place in range(len(stored)) if place not in left_out))
+    return fit, held.subset(range(min(len(held), HELD_BACK_MOST)))
