@@ -57,6 +57,17 @@ def of_data(path: str) -> str:
 
 
 @functools.cache
+def of_code() -> str:
+    """SHA-256 over this package's code and tables: between two releases, what computes changes without its version."""
+    root = Path(__file__).parent
+    hasher = hashlib.sha256()
+    for file in sorted(file for file in root.rglob("*") if file.suffix in (".py", ".toml")):
+        hasher.update(f"{file.relative_to(root)}\0".encode())
+        hasher.update(file.read_bytes())
+    return hasher.hexdigest()
+
+
+@functools.cache
 def versions() -> Mapping[str, str]:
     """Versions of what computes, of the packages that are installed; imports none of them, and looks them up once."""
     found: dict[str, str] = {}

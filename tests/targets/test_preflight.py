@@ -43,6 +43,12 @@ def test_float_inputs_float_operators_and_another_recipe_each_get_a_sentence() -
     assert any("CONV_2D" in sentence for sentence in found)
 
 
+def test_a_recipe_of_the_users_own_is_judged_by_what_it_made() -> None:
+    assert preflight(model("CONV_2D"), target("edge-tpu"), "").ok
+    (sentence,) = preflight(model("CONV_2D", kind="float"), target("edge-tpu"), "").problems
+    assert "CONV_2D" in sentence
+
+
 def test_a_batch_is_a_problem_of_the_edge_tpu() -> None:
     (sentence,) = preflight(model("CONV_2D", shape=(4, 8, 8, 3)), target("edge-tpu"), "int8").problems
     assert "[4, 8, 8, 3]" in sentence

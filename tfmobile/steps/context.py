@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tfmobile.artifacts import SourceModel, TensorFact
-from tfmobile.fingerprint import of_data, versions
+from tfmobile.fingerprint import of_code, of_data, versions
 from tfmobile.graph.model import Array
 from tfmobile.plan import Plan
 from tfmobile.progress import Progress
@@ -40,9 +40,10 @@ class Context:
     def step(
         self, name: str, options: Mapping[str, Any], compute: Callable[[], Product], *, cache: bool = True
     ) -> Step:
-        """A workspace step that also depends on the versions of what computes."""
+        """A workspace step that also depends on what computes: versions, and this package's own code."""
         self.progress(name, 0, None)
-        return self.workspace.step(name, {**options, "versions": dict(versions())}, compute, cache=cache)
+        computed_by = {"versions": dict(versions()), "code": of_code()}
+        return self.workspace.step(name, {**options, **computed_by}, compute, cache=cache)
 
     def note(self, *sentences: str) -> None:
         self.notes.extend(sentence for sentence in sentences if sentence not in self.notes)

@@ -49,13 +49,14 @@ def publish_report(
     created: str,
 ) -> Report:
     """Build the report and publish everything; raises OutputError."""
+    from tfmobile.quantization import recipe_names
     from tfmobile.quantization.backends.precision import with_reasons
     from tfmobile.reporting import to_html, to_json
     from tfmobile.runtime import describe
     from tfmobile.targets import preflight
 
     optimized = with_reasons(describe(content, recipe=recipe.name, backend=recipe.backend), recipe.precision)
-    check = preflight(optimized, target, recipe.name)
+    check = preflight(optimized, target, recipe.name if recipe.name in recipe_names() else "")
     context.note(*(f"Target {target.name}: {problem}" for problem in check.problems))
     context.note(*optimized.notes)
     report = Report(

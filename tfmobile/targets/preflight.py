@@ -17,6 +17,8 @@ Rule = Callable[[TFLiteModel, Target, str], "str | None"]
 def preflight(model: TFLiteModel, target: Target, recipe: str) -> Preflight:
     """All sentences about what ``target`` will not run, or not run well; ``recipe`` names what made the model.
 
+    An empty ``recipe`` is one of the user's own: then the model alone is judged.
+
     Rules read from documents say "Prediction, not compiled".
     """
     found = [sentence for rule in RULES if (sentence := rule(model, target, recipe))]
@@ -26,7 +28,7 @@ def preflight(model: TFLiteModel, target: Target, recipe: str) -> Preflight:
 
 def recipe_fits(model: TFLiteModel, target: Target, recipe: str) -> str | None:
     """The recipe is one the target can run."""
-    if not target.recipes or recipe in target.recipes:
+    if not target.recipes or recipe in target.recipes or not recipe:
         return None
     return f"it runs the recipes {', '.join(target.recipes)}, not {recipe}; try --recipe {target.recommended}."
 

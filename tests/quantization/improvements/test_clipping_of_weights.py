@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,14 @@ def test_other_channels_stay_what_they_are() -> None:
 
 def test_even_channels_are_left() -> None:
     assert improve(draft_of(switching(large=1.0, read=1.0)), SAMPLES, silent).graph is None
+
+
+def test_a_layer_that_the_recipe_keeps_in_float_keeps_its_weights() -> None:
+    draft = draft_of(switching())
+    kept = dataclasses.replace(draft.recipe, precision={"act": "float32"})
+    result = improve(dataclasses.replace(draft, recipe=kept), SAMPLES, silent)
+    assert result.graph is None
+    assert any("in float" in sentence for sentence in result.skipped)
 
 
 def test_with_a_scale_for_each_channel_there_is_nothing_to_do() -> None:

@@ -10,7 +10,7 @@ variance Δ²/12 · E[Σ input²] to every output channel; damping adds E[(f(x) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +53,9 @@ def improve(draft: Draft, samples: Samples, progress: Progress) -> Improved:
         return Improved(skipped=("Left large weights alone: with a scale for each channel they disturb no other.",))
     layers, left = weighted_layers(draft.graph)
     groups, skipped = channel_groups(draft.graph, layers)
-    usable = [group for group in groups if not _unfit(group)]
-    refused = tuple(f"Left {group.name} alone: {_unfit(group)}." for group in groups if _unfit(group))
+    reasons = [(group, _unfit(group, draft.recipe.precision)) for group in groups]
+    usable = [group for group, reason in reasons if not reason]
+    refused = tuple(f"Left {group.name} alone: {reason}." for group, reason in reasons if reason)
     refs = dict.fromkeys(ref for group in usable for ref in (group.producers[0].data, group.producers[0].sums))
     refs.update(dict.fromkeys(one.data for group in usable for one in group.consumers))
     values = sampled_values(draft.graph, list(refs), Used(draft, samples), progress=progress)
@@ -103,7 +104,9 @@ def _active(layer: WeightedLayer, sums: Array) -> Array:
     return np.clip(sums, 0.0, 6.0 if layer.activation == "Relu6" else np.inf)
 
 
-def _unfit(group: ChannelGroup) -> str:
+def _unfit(group: ChannelGroup, in_float: Collection[str]) -> str:
+    if any(one.name in in_float for one in group.producers):
+        return "the recipe keeps it in float, where large weights disturb no others"
     if len(group.producers) > 1:
         return "its channels are sums of several layers"
     if group.producers[0].bias is None or any(one.bias is None for one in group.consumers):
