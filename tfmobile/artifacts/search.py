@@ -13,11 +13,13 @@ class Allowance:
     """What may be lost at most. ``measure`` is ``top-1``, ``expected top-1``, ``agreement`` or the name of a metric.
 
     ``most``: a fraction (0.005 is half a point) of samples, or an amount of the metric. ``asked``: the option as given.
+    ``if_unproven``: it holds only where the samples do not prove that the others are kept.
     """
 
     measure: str
     most: float
     asked: str
+    if_unproven: bool = False
 
 
 @dataclass(frozen=True)

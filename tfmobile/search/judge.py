@@ -124,8 +124,9 @@ class Judge:
         original = self.original(len(found))
         verdicts = set()
         for allowance in self._allowances:
-            kind, values, before = losses(allowance, self._how, original, found)
-            verdicts.add(decide(values, before, kind, allowance.most, len(self._order)))
+            if not allowance.if_unproven:
+                kind, values, before = losses(allowance, self._how, original, found)
+                verdicts.add(decide(values, before, kind, allowance.most, len(self._order)))
         if "beyond" in verdicts:
             return "beyond"
         return "open" if "open" in verdicts else "within"
@@ -135,9 +136,14 @@ class Judge:
         concluded = []
         for allowance in self._allowances:
             kind, values, before = losses(allowance, self._how, original, found)
-            concluded.append(conclude(allowance.measure, values, before, kind, allowance.most, len(self._order)))
+            loss = conclude(allowance.measure, values, before, kind, allowance.most, len(self._order))
+            concluded.append(dataclasses.replace(loss, needed=None) if allowance.if_unproven else loss)
         same = agreement(original, found)
-        pairs = zip(concluded, self._allowances, strict=True)
+        pairs = list(zip(concluded, self._allowances, strict=True))
+        if proven(concluded, self._allowances):
+            pairs = [(loss, allowance) for loss, allowance in pairs if not allowance.if_unproven]
+        elif any(loss.value.value > allowance.most for loss, allowance in pairs):
+            verdict = "beyond"
         return Judged(
             verdict=verdict,
             samples=len(found),
@@ -145,6 +151,12 @@ class Judge:
             agreement=fraction_interval(int(np.count_nonzero(same)), len(same)) if len(same) else None,
             excess=max(_excess(loss, allowance) for loss, allowance in pairs),
         )
+
+
+def proven(found: Sequence[Loss], allowances: Sequence[Allowance]) -> bool:
+    """Whether the samples show that all allowances are kept, those apart that only hold where they do not."""
+    pairs = zip(found, allowances, strict=True)
+    return all(loss.bound <= allowance.most for loss, allowance in pairs if not allowance.if_unproven)
 
 
 def order(total: int) -> list[int]:

@@ -17,7 +17,7 @@ from tfmobile.progress import Progress, silent
 from tfmobile.quantization.recipe import Recipe
 from tfmobile.search import wording
 from tfmobile.search.choice import choose, mark_best
-from tfmobile.search.judge import Judge, Judged
+from tfmobile.search.judge import Judge, Judged, proven
 from tfmobile.search.recipe_text import recipe_text
 from tfmobile.search.strategy import Candidate, Rank, Space, Tried, propose
 
@@ -159,8 +159,7 @@ class _Search:
 
     def _strict(self, candidate: Candidate, judged: Judged) -> Judged:
         """Not within, where that would have to be proven and is not."""
-        pairs = zip(judged.losses, self._task.allowances, strict=True)
-        if not candidate.needs_proof or all(loss.bound <= allowance.most for loss, allowance in pairs):
+        if not candidate.needs_proof or proven(judged.losses, self._task.allowances):
             return judged
         return dataclasses.replace(judged, verdict="beyond")
 
@@ -217,7 +216,7 @@ class _Search:
             trials=tuple(trials),
             chosen=chosen.name,
             why=wording.why_chosen(chosen, trials, task.objective, task.allowances),
-            shown=all(_shown(chosen, allowance) for allowance in task.allowances),
+            shown=proven(chosen.losses, task.allowances),
             judged_on=task.judged_on,
             fitted_on=task.fitted_on,
             samples=task.samples,
@@ -228,7 +227,7 @@ class _Search:
 
     def _nothing(self, trials: Sequence[SearchTrial]) -> UnsupportedError:
         judged = [one for one in trials if one.losses]
-        rule = " and ".join(wording.allowed(one) for one in self._task.allowances)
+        rule = wording.rule(self._task.allowances)
         nearest = ""
         if judged:
             best = min(judged, key=lambda one: max(loss.value.value for loss in one.losses))
@@ -252,10 +251,6 @@ def _tried(trial: _Trial) -> Tried:
 
 def _excess(trial: _Trial) -> float:
     return trial.judged.excess if trial.judged is not None else math.inf
-
-
-def _shown(trial: SearchTrial, allowance: Allowance) -> bool:
-    return all(loss.bound <= allowance.most for loss in trial.losses if loss.measure == allowance.measure)
 
 
 def _with_latency(trial: SearchTrial, latency: Latency) -> SearchTrial:

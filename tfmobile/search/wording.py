@@ -11,6 +11,11 @@ from tfmobile.search.judge import Judged
 _IN_POINTS = (TOP1, EXPECTED)
 
 
+def rule(allowances: Sequence[Allowance]) -> str:
+    """All that was asked for: ``at most 0.5 points of top-1 and at least 98 % the same answers``."""
+    return " and ".join(allowed(one) for one in allowances if not one.if_unproven)
+
+
 def allowed(allowance: Allowance) -> str:
     """``at most 0.5 points of top-1``, ``at least 98 % the same answers``, ``at most 0.1 of MAE``."""
     if allowance.measure == AGREEMENT:
@@ -45,12 +50,12 @@ def why_chosen(
     """One sentence, and one more where the samples do not prove it."""
     others = sum(one.verdict == "within" for one in trials)
     first = "fastest" if objective == "latency" else "smallest"
-    rule = " and ".join(allowed(one) for one in allowances)
+    asked = rule(allowances)
     words = ", ".join(lost(loss) for loss in chosen.losses)
     among = "the only one" if others == 1 else f"the {first} of {others}"
-    text = f"{chosen.name} is {among} of {len(trials)} candidates within the budget ({rule})"
+    text = f"{chosen.name} is {among} of {len(trials)} candidates within the budget ({asked})"
     if others > 1:
-        text = f"{chosen.name} is {among} candidates within the budget ({rule}), of {len(trials)} tried"
+        text = f"{chosen.name} is {among} candidates within the budget ({asked}), of {len(trials)} tried"
     return f"{text}: it {words} on {chosen.samples:,} samples. {proof(chosen)}".strip()
 
 

@@ -56,9 +56,11 @@ def _lead(search: Search) -> str:
     words = f"{formatting.count(len(search.trials), 'candidate')} in {formatting.seconds(search.seconds)}"
     judged = f"judged on {formatting.count(search.samples, 'sample')} of {search.judged_on}"
     fitted = f", made with those of {search.fitted_on}" if search.fitted_on else ""
-    asked = " and ".join(one.asked for one in search.allowances)
+    asked = " and ".join(dict.fromkeys(one.asked for one in search.allowances))
+    unproven = [one.measure for one in search.allowances if one.if_unproven]
+    more = f" Where they do not prove what is lost, {unproven[0]} must be within, too." if unproven else ""
     return (
-        f"{words} for {asked}, {judged}{fitted}. {_ENDS[search.ended]} The choice has seen these samples: "
+        f"{words} for {asked}, {judged}{fitted}.{more} {_ENDS[search.ended]} The choice has seen these samples: "
         "on others the loss may be a little larger."
     )
 
