@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from tfmobile.artifacts import Allowance
 from tfmobile.datasets.spec import DataSpec

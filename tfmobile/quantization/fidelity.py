@@ -1,8 +1,9 @@
 """Whether a quantized model answers like the float one, and whether a change of it helps: by their outputs alone.
 
 What an output means is read off the float model's answers: probabilities (not negative, sum to 1 along the last axis)
-are compared by the Kullback-Leibler divergence, everything else by signal to noise. A row of at least two numbers also
-has a top-1, which gives agreement. All numbers are sums over samples, so that the order of samples does not matter.
+are compared by the Kullback-Leibler divergence, with improbable classes as one, everything else by signal to noise. A
+row of at least two numbers also has a top-1, which gives agreement. All numbers are sums over samples, so that the
+order of samples does not matter.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from tfmobile.quantization.paired import sign_test, t_value, threshold
 Outputs = Sequence[Mapping[str, Array]]
 """One mapping a sample: output key → real values [1, …]."""
 
-SMOOTHING = 1e-4
-"""Added to every probability on both sides: an int8 probability is 0 below 1/512, and the divergence stays finite."""
+RESOLUTION = 1 / 256
+"""Classes that the float model gives less count as one: an int8 output cannot tell them from 0, and with a thousand of
+them that alone would be most of the divergence."""
+SMOOTHING = 2e-4
+"""Added to every probability that is compared, on both sides, so that the divergence stays finite."""
 
 SURE = 0.05
 """Below this p-value a loss of agreement or of right answers is no accident, and a change is refused."""
@@ -195,12 +199,20 @@ def _probabilities(rows: Array) -> bool:
 
 
 def _kl(wanted: Array, found: Array) -> float:
-    """Mean over rows, nats; 0 exactly when both are the same, infinite for NaN."""
+    """Mean over rows, nats, with the classes below RESOLUTION as one; 0 when both are the same, infinite for NaN."""
     if not np.isfinite(found).all():
         return math.inf
-    p, q = wanted + SMOOTHING, np.maximum(found, 0) + SMOOTHING
+    counts = np.concatenate([wanted >= RESOLUTION, np.ones((len(wanted), 1), bool)], axis=1)
+    p, q = (np.where(counts, _with_rest(one, counts) + SMOOTHING, 0.0) for one in (wanted, np.maximum(found, 0)))
     p, q = p / p.sum(1, keepdims=True), q / q.sum(1, keepdims=True)
-    return max(0.0, float((p * np.log(p / q)).sum(1).mean()))
+    terms = np.where(counts, p * np.log(np.where(counts, p, 1.0) / np.where(counts, q, 1.0)), 0.0)
+    return max(0.0, float(terms.sum(1).mean()))
+
+
+def _with_rest(rows: Array, counts: Array) -> Array:
+    """The classes that count, and in one more column what is missing from 1."""
+    kept = np.where(counts[:, :-1], rows, 0.0)
+    return np.concatenate([kept, np.maximum(1 - kept.sum(1, keepdims=True), 0.0)], axis=1)
 
 
 def _agreement(answers: _Answers) -> Array | None:
