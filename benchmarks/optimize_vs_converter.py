@@ -1,4 +1,4 @@
-"""``tfmobile optimize --recipe int8`` against a bare TFLiteConverter script: wall time, peak memory, size.
+"""``tfmobile optimize --recipe int8-fast`` against a bare TFLiteConverter script: wall time, peak memory, size.
 
 Both start from the same Keras file and calibrate on the same pictures with the same preprocessing; evaluation and
 benchmark are off. Every repetition is a fresh process, tfmobile and the script take turns, and ratios are those of the
@@ -73,7 +73,7 @@ def command(way: str, options: argparse.Namespace, folder: Path) -> tuple[list[s
         legacy = "1" if options.model.suffix in (".h5", ".hdf5") else "0"
         arguments = [str(options.model), str(options.data), str(out), scaling, legacy]
         return [sys.executable, "-c", BARE, *arguments], out
-    words = ["optimize", str(options.model), "--recipe", "int8", "--io", "int8"]
+    words = ["optimize", str(options.model), "--recipe", "int8-fast", "--io", "int8"]
     words += ["--calibrate-with", str(options.data), "--mean", str(options.mean), "--std", str(options.std)]
     words += ["--no-evaluate", "--no-benchmark", "--quiet", "-o", str(folder / "build")]
     return [sys.executable, "-m", "tfmobile", *words], folder / "build" / "model.tflite"

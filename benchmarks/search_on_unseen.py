@@ -1,7 +1,8 @@
 """Does what a search chooses keep its promise on samples that it has not seen?
 
-For each real model the labelled data are divided in two by content. The search judges on one part, and what it chose is
-evaluated on the other:
+Where calibration samples have no labels, the search judges by them (by the drop that is expected), and what it chose is
+evaluated on all labelled ones. Otherwise the labelled data are divided in two by content: the search judges on one part,
+and what it chose is evaluated on the other:
 
     python benchmarks/search_on_unseen.py [--max-drop 0.5] [--out FOLDER] [NAME …]
 
@@ -24,22 +25,27 @@ PICTURES = ("datasets/imagenet_val_500", "datasets/imagenet_calibration_500")
 
 @dataclass(frozen=True)
 class Case:
-    """A model with its labelled data, what to calibrate with (None: a part of the data), and the options it needs."""
+    """A model with its labelled data, what to calibrate with (None: a part of the data), and the options it needs.
+
+    ``divided`` False: the search sees the calibration samples only, and divides those.
+    """
 
     model: str
     data: str
     calibration: str | None
     options: dict[str, Any] = field(default_factory=dict)
+    divided: bool = True
 
 
 CASES = {
-    "mobilenet": Case("models/mobilenet_v1_0.25_224/frozen.pb", *PICTURES, {"mean": 127.5, "std": 127.5}),
+    "mobilenet": Case("models/mobilenet_v1_0.25_224/frozen.pb", *PICTURES, {"mean": 127.5, "std": 127.5}, divided=False),
     "mobilenet, one scale a tensor": Case(
         "models/mobilenet_v1_0.25_224/frozen.pb",
         *PICTURES,
         {"mean": 127.5, "std": 127.5, "recipe": "int8-per-tensor"},
+        divided=False,
     ),
-    "efficientnet": Case("models/efficientnet_lite0/model.keras", *PICTURES, {"mean": 127, "std": 128}),
+    "efficientnet": Case("models/efficientnet_lite0/model.keras", *PICTURES, {"mean": 127, "std": 128}, divided=False),
     "ds-cnn": Case(
         "models/kws_ds_cnn/DS_CNN_S.pb",
         "datasets/speech_mfcc_test_1200.npz",
@@ -68,17 +74,23 @@ def halves(data: Path, folder: Path) -> tuple[Path, Path]:
     return files
 
 
+def _names(layers: tuple[str, ...]) -> str:
+    """The layers that have more than 8 bits, in short."""
+    parts = [one.split("/")[-2] if "/" in one else one for one in layers]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
 def run(name: str, case: Case, max_drop: float, out: Path) -> str:
     """One line of the table."""
     import tfmobile
 
     folder = out / name.replace(", ", "-").replace(" ", "-")
-    seen, unseen = halves(SHARED / case.data, folder)
+    seen, unseen = halves(SHARED / case.data, folder) if case.divided else (None, SHARED / case.data)
     calibration = str(SHARED / case.calibration) if case.calibration else None
     started = time.monotonic()
     report = tfmobile.optimize(
         SHARED / case.model,
-        data=str(seen),
+        data=str(seen) if seen else None,
         calibrate_with=calibration,
         max_drop=max_drop,
         evaluate=False,
@@ -99,13 +111,13 @@ def run(name: str, case: Case, max_drop: float, out: Path) -> str:
     change, same = comparison.top1_change, comparison.agreement
     assert change is not None
     assert same is not None
-    loss = chosen.losses[0].value.value
+    loss = chosen.losses[0]
     cells = (
         name,
         search.chosen,
         str(len(search.trials)),
-        str(len(chosen.higher)),
-        f"{100 * loss + 0.0:.1f} of {chosen.samples}",
+        f"{len(chosen.higher)}{_names(chosen.higher)}",
+        f"{100 * loss.value.value + 0.0:.1f} ({loss.measure}) of {chosen.samples}",
         f"{-100 * change.value:.1f} ({-100 * change.high:.1f} to {-100 * change.low:.1f}) of {checked.samples}",
         f"{100 * same.value:.1f} %",
         f"{len(report.optimized.content) / 1000:.0f} kB",
