@@ -28,7 +28,7 @@ demo: $(VENV)/.runtime  ## Optimize the digits sample to int8 and show where its
 	else echo "Open it in a browser; it needs no network."; fi
 
 test: $(VENV)/.dev  ## Run the tests that take seconds.
-	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-all: $(VENV)/.dev  ## Run every test, also those on real models (TFMOBILE_SHARED says where they are).
 	$(BIN)/python -m pytest $(ARGS)

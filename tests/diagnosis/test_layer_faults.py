@@ -10,7 +10,7 @@ import pytest
 from tests.diagnosis.digits_network import Network, diagnosed, digits, fitted, named, network, spiky
 from tfmobile.diagnosis import Explanation
 
-CLEAR = 0.3
+CLEAR = 0.25
 """Severity above which a finding says that something is wrong; nothing reaches it in a sound network."""
 SEEN = 0.08
 """Severity of a cause that is there, beside worse ones that follow from it."""

@@ -18,6 +18,7 @@ NAMES = (
     "int8-best",
     "int8-fast",
     "int8-per-tensor",
+    "int8-per-tensor-best",
     "int8-per-tensor-fast",
     "weight-int4",
 )

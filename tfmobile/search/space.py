@@ -8,7 +8,10 @@ from tfmobile.quantization.recipe import Recipe, recipe, recipe_names
 from tfmobile.search.strategy import Space
 from tfmobile.targets import Target
 
-FAMILIES = (("int8-fast", "int8", "int8-best"), ("int8-per-tensor-fast", "int8-per-tensor"))
+FAMILIES = (
+    ("int8-fast", "int8", "int8-best"),
+    ("int8-per-tensor-fast", "int8-per-tensor", "int8-per-tensor-best"),
+)
 """The same arithmetic, with more and more work to find good numbers for it."""
 TOGETHER = 2
 """The first ones of a family are cheap enough to be tried at the same time."""
