@@ -43,7 +43,7 @@ class Case:
 PICTURES = {"data": "datasets/imagenet_val_500", "calibrate_with": "datasets/imagenet_calibration_500"}
 MOBILENET = "models/mobilenet_v1_0.25_224/frozen.pb"
 EFFICIENTNET = "models/efficientnet_lite0/model.keras"
-PER_TENSOR = ("int8-per-tensor-fast", "int8-per-tensor")
+PER_TENSOR = ("int8-per-tensor-fast", "int8-per-tensor", "int8-per-tensor-best")
 CASES = {
     "mobilenet": Case(MOBILENET, **PICTURES, options={"mean": 127.5, "std": 127.5}),
     "mobilenet-per-tensor": Case(
