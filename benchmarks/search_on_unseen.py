@@ -1,8 +1,8 @@
 """Does what a search chooses keep its promise on samples that it has not seen?
 
 Where calibration samples have no labels, the search judges by them (by the drop that is expected), and what it chose is
-evaluated on all labelled ones. Otherwise the labelled data are divided in two by content: the search judges on one part,
-and what it chose is evaluated on the other:
+evaluated on all labelled ones. Otherwise the labelled data are divided in two by content: the search judges on one
+part, and what it chose is evaluated on the other:
 
     python benchmarks/search_on_unseen.py [--max-drop 0.5] [--out FOLDER] [NAME …]
 
@@ -38,7 +38,9 @@ class Case:
 
 
 CASES = {
-    "mobilenet": Case("models/mobilenet_v1_0.25_224/frozen.pb", *PICTURES, {"mean": 127.5, "std": 127.5}, divided=False),
+    "mobilenet": Case(
+        "models/mobilenet_v1_0.25_224/frozen.pb", *PICTURES, {"mean": 127.5, "std": 127.5}, divided=False
+    ),
     "mobilenet, one scale a tensor": Case(
         "models/mobilenet_v1_0.25_224/frozen.pb",
         *PICTURES,

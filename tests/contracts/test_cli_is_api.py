@@ -68,7 +68,14 @@ def test_completion_knows_commands_recipes_and_targets() -> None:
     complete = ShellComplete(group, {}, "tfmobile", "_TFMOBILE_COMPLETE")
     assert [item.value for item in complete.get_completions([], "opt")] == ["optimize"]
     recipes = [item.value for item in complete.get_completions(["optimize", "--recipe"], "int8")]
-    assert recipes == ["int8", "int8-best", "int8-fast", "int8-per-tensor", "int8-per-tensor-best", "int8-per-tensor-fast"]
+    assert recipes == [
+        "int8",
+        "int8-best",
+        "int8-fast",
+        "int8-per-tensor",
+        "int8-per-tensor-best",
+        "int8-per-tensor-fast",
+    ]
     targets = [item.value for item in complete.get_completions(["optimize", "--target"], "rasp")]
     assert "raspberry-pi" in targets
 
