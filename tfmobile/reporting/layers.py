@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -21,15 +22,29 @@ class LayerSize:
 
 
 def layer_sizes(original: TFLiteModel, optimized: TFLiteModel) -> tuple[LayerSize, ...]:
-    """Layers with weights, in execution order. Paired by output name, or by order where the names have changed."""
+    """Layers with weights, in execution order. Paired by name, or by order where the names have changed.
+
+    The name is the first ``;`` part of the output's: the others say what was fused, which changes.
+    """
     before = [op for op in original.ops if op.weight_bytes > 0]
     after = [op for op in optimized.ops if op.weight_bytes > 0]
-    names = {op.output for op in after}
-    if sum(op.output in names for op in before) * 2 < len(before) and len(before) == len(after):
+    left = _by_name(after)
+    named = _by_name(before)
+    if sum(name in left for name in named) * 2 < len(before) and len(before) == len(after):
         return tuple(_pair(first, second) for first, second in zip(before, after, strict=True))
-    left = {op.output: op for op in after}
-    rows = [_pair(op, left.pop(op.output, None)) for op in before]
+    rows = [_pair(op, left.pop(name, None)) for name, op in named.items()]
     return (*rows, *(_pair(None, op) for op in left.values()))
+
+
+def _by_name(ops: Sequence[OpFact]) -> dict[tuple[str, int], OpFact]:
+    """With a number, since several operators may have the same name."""
+    found: dict[tuple[str, int], OpFact] = {}
+    seen: Counter[str] = Counter()
+    for op in ops:
+        name = op.output.partition(";")[0]
+        found[name, seen[name]] = op
+        seen[name] += 1
+    return found
 
 
 def _pair(before: OpFact | None, after: OpFact | None) -> LayerSize:
