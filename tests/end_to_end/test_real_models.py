@@ -80,9 +80,10 @@ def mobilenets(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 def test_all_four_containers_of_one_network_answer_alike(mobilenets: dict[str, dict[str, Any]]) -> None:
     scores = {name: top1(report) for name, report in mobilenets.items()}
-    for column in (0, 1):
+    # Their weights differ in the last bits, which int8 rounds to other steps here and there.
+    for column, most in ((0, 0.004), (1, 0.01)):
         values = [score[column] for score in scores.values()]
-        assert max(values) - min(values) <= 0.004, scores
+        assert max(values) - min(values) <= most, scores
     assert scores["frozen.pb"][0] == pytest.approx(0.646, abs=0.002)
 
 
